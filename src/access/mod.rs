@@ -1,0 +1,8 @@
+//! Who may do what where, and why.
+
+pub(crate) mod catalog;
+pub(crate) mod claim;
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+pub(crate) mod set;
+pub(crate) mod what_if;
