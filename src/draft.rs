@@ -1,0 +1,66 @@
+//! Drafts: several commands in one commit.
+
+use crate::command::{Command, Context};
+use crate::event::{Changes, Recorded};
+use crate::person::{Record, RecordKey};
+use crate::refusal::Refusal;
+use crate::tree::OrganizationTree;
+
+/// Several commands in one commit, each seeing the ones before it. A refused command leaves
+/// the draft as it was (ERR-2).
+pub struct Draft {
+    tree: OrganizationTree,
+    context: Context,
+    recorded: Recorded,
+    records: Vec<(RecordKey, Option<Record>)>,
+}
+
+impl Draft {
+    pub(crate) fn new(tree: OrganizationTree, context: Context) -> Self {
+        let recorded = Recorded::of(&tree, &context, context.at);
+        let reason =
+            context.reason.clone().map(|reason| (RecordKey::Reason(recorded.version), Some(Record::Reason(reason))));
+        Self { tree, context, recorded, records: reason.into_iter().collect() }
+    }
+
+    /// Decides a command on what the draft has come to, and adds its changes.
+    pub fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, Refusal<C::Error>> {
+        let (scene, output) = self.tree.judge(&self.context, command)?;
+        let (at, events, records) = (scene.at, scene.events, scene.records);
+        self.recorded.at = at;
+        self.recorded.operations.push(command.operation());
+        for event in events {
+            event.apply(&mut self.tree, &self.recorded);
+            self.recorded.events.push(event);
+        }
+        for (key, record) in records {
+            self.tree.put_record(key, record.clone());
+            self.records.push((key, record));
+        }
+        Ok(output)
+    }
+
+    /// Decides many commands of a kind, with an answer for each: one that is refused does not
+    /// hold up the others (INV-9).
+    pub fn run_each<'c, C: Command + 'c>(
+        &mut self,
+        commands: impl IntoIterator<Item = &'c C>,
+    ) -> Vec<Result<C::Output, Refusal<C::Error>>> {
+        commands.into_iter().map(|command| self.run(command)).collect()
+    }
+
+    /// The tree as it would be.
+    pub const fn tree(&self) -> &OrganizationTree {
+        &self.tree
+    }
+
+    /// Whether nothing has been decided yet.
+    pub fn is_empty(&self) -> bool {
+        self.recorded.operations.is_empty()
+    }
+
+    /// The changes, to be committed and then applied.
+    pub fn finish(self) -> Changes {
+        Changes { recorded: self.recorded, records: self.records }
+    }
+}

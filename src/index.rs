@@ -1,0 +1,309 @@
+//! The index: what can be derived from the tree's primary state, kept in step with it.
+//!
+//! It stores edges, not their product: principal to groups, group to links. The tree changes
+//! its state only through the methods here, so that state and index cannot come apart;
+//! [`Index::derive`] builds the same from the state alone, for the examination and the tests
+//! (AUD-5).
+
+use imbl::{OrdMap, OrdSet};
+
+use crate::address::AddressKey;
+use crate::group::{Group, Participant};
+use crate::id::{
+    Bounds, GroupId, InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId,
+};
+use crate::invitation::Invitation;
+use crate::link::Link;
+use crate::member::Member;
+use crate::name::Slug;
+use crate::offer::Offer;
+use crate::organization::Organization;
+use crate::person::{Record, RecordKey};
+use crate::project::Project;
+use crate::resource::Share;
+use crate::role::Role;
+use crate::time::Timestamp;
+use crate::token::TokenHash;
+use crate::tree::OrganizationTree;
+
+/// What lives in an organization, or reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Belonging {
+    Role(RoleId),
+    Group(GroupId),
+    LinkOut(LinkId),
+    LinkIn(LinkId),
+    Invitation(InvitationId),
+    Project(ProjectId),
+    Offer(OfferId),
+    ShareIn(ResourceId),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Index {
+    pub(crate) children: OrdSet<(OrganizationId, OrganizationId)>,
+    pub(crate) slugs: OrdMap<Slug, OrganizationId>,
+    pub(crate) belongings: OrdSet<(OrganizationId, Belonging)>,
+    pub(crate) memberships: OrdSet<(PrincipalId, OrganizationId)>,
+    pub(crate) groups_of: OrdSet<(Participant, GroupId)>,
+    pub(crate) owned_groups: OrdSet<(PrincipalId, GroupId)>,
+    pub(crate) link_at: OrdMap<(GroupId, OrganizationId), LinkId>,
+    pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
+    pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
+    pub(crate) addresses: OrdSet<(AddressKey, RecordKey)>,
+}
+
+impl Index {
+    /// The index of a tree's primary state, from nothing.
+    pub(crate) fn derive(tree: &OrganizationTree) -> Self {
+        let mut bare = tree.clone();
+        bare.index = Self::default();
+        tree.organizations.values().for_each(|organization| bare.put_organization(organization.clone()));
+        tree.members.iter().for_each(|((organization, principal), member)| {
+            bare.put_member(*organization, *principal, member.clone());
+        });
+        tree.roles.values().for_each(|role| bare.put_role(role.clone()));
+        tree.groups.values().for_each(|group| bare.put_group(group.clone()));
+        tree.links.values().for_each(|link| bare.put_link(link.clone()));
+        tree.invitations.values().for_each(|invitation| bare.put_invitation(invitation.clone()));
+        tree.projects.values().for_each(|project| bare.put_project(project.clone()));
+        tree.offers.values().for_each(|offer| bare.put_offer(offer.clone()));
+        tree.shares.values().for_each(|share| bare.put_share(share.clone()));
+        tree.records.iter().for_each(|(key, record)| bare.put_record(*key, Some(record.clone())));
+        bare.index
+    }
+
+    /// The second halves of the pairs that begin with `first`.
+    pub(crate) fn row<A, B>(set: &OrdSet<(A, B)>, first: A) -> impl Iterator<Item = &B>
+    where
+        A: Ord + Clone,
+        B: Ord + Clone + Bounds,
+    {
+        set.range((first.clone(), B::MIN)..=(first, B::MAX)).map(|(_, second)| second)
+    }
+}
+
+macro_rules! belongings {
+    ($($method:ident: $variant:ident($id:ident);)*) => {
+        impl Index { $(
+            pub(crate) fn $method(&self, organization: OrganizationId) -> impl Iterator<Item = $id> + '_ {
+                let row = (organization, Belonging::$variant($id::MIN))..=(organization, Belonging::$variant($id::MAX));
+                self.belongings.range(row).filter_map(|(_, belonging)| match belonging {
+                    Belonging::$variant(id) => Some(*id),
+                    _ => None,
+                })
+            }
+        )* }
+    };
+}
+
+belongings! {
+    roles: Role(RoleId);
+    groups: Group(GroupId);
+    links_out: LinkOut(LinkId);
+    links_in: LinkIn(LinkId);
+    invitations: Invitation(InvitationId);
+    projects: Project(ProjectId);
+    offers: Offer(OfferId);
+    shares_in: ShareIn(ResourceId);
+}
+
+impl OrganizationTree {
+    fn belongs(&mut self, organization: OrganizationId, belonging: Belonging) {
+        self.index.belongings.insert((organization, belonging));
+    }
+
+    fn belongs_no_more(&mut self, organization: OrganizationId, belonging: Belonging) {
+        self.index.belongings.remove(&(organization, belonging));
+    }
+
+    pub(crate) fn put_organization(&mut self, organization: Organization) {
+        self.used.insert(organization.id().uuid());
+        if let Some(old) = self.organizations.get(&organization.id()).cloned() {
+            self.unindex_organization(&old);
+        }
+        if let Some(parent) = organization.parent() {
+            self.index.children.insert((parent, organization.id()));
+        }
+        self.index.slugs.insert(organization.slug().clone(), organization.id());
+        self.organizations.insert(organization.id(), organization);
+    }
+
+    pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
+        if let Some(old) = self.organizations.remove(&id) {
+            self.unindex_organization(&old);
+        }
+    }
+
+    fn unindex_organization(&mut self, old: &Organization) {
+        if let Some(parent) = old.parent() {
+            self.index.children.remove(&(parent, old.id()));
+        }
+        self.index.slugs.remove(old.slug());
+    }
+
+    pub(crate) fn put_member(&mut self, organization: OrganizationId, principal: PrincipalId, member: Member) {
+        self.index.memberships.insert((principal, organization));
+        self.members.insert((organization, principal), member);
+    }
+
+    pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
+        self.index.memberships.remove(&(principal, organization));
+        self.members.remove(&(organization, principal));
+    }
+
+    pub(crate) fn put_role(&mut self, role: Role) {
+        self.used.insert(role.id.uuid());
+        self.belongs(role.organization, Belonging::Role(role.id));
+        self.roles.insert(role.id, role);
+    }
+
+    pub(crate) fn drop_role(&mut self, id: RoleId) {
+        if let Some(role) = self.roles.remove(&id) {
+            self.belongs_no_more(role.organization, Belonging::Role(id));
+        }
+    }
+
+    pub(crate) fn put_group(&mut self, group: Group) {
+        self.used.insert(group.id.uuid());
+        self.belongs(group.organization, Belonging::Group(group.id));
+        group.members.iter().for_each(|member| {
+            self.index.groups_of.insert((*member, group.id));
+        });
+        group.owners.iter().for_each(|owner| {
+            self.index.owned_groups.insert((*owner, group.id));
+        });
+        self.groups.insert(group.id, group);
+    }
+
+    pub(crate) fn drop_group(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.remove(&id) {
+            self.belongs_no_more(group.organization, Belonging::Group(id));
+            group.members.iter().for_each(|member| {
+                self.index.groups_of.remove(&(*member, id));
+            });
+            group.owners.iter().for_each(|owner| {
+                self.index.owned_groups.remove(&(*owner, id));
+            });
+        }
+    }
+
+    pub(crate) fn add_participant(&mut self, id: GroupId, participant: Participant) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.members.insert(participant);
+            self.index.groups_of.insert((participant, id));
+        }
+    }
+
+    pub(crate) fn remove_participant(&mut self, id: GroupId, participant: Participant) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.members.remove(&participant);
+            self.index.groups_of.remove(&(participant, id));
+        }
+    }
+
+    pub(crate) fn add_group_owner(&mut self, id: GroupId, owner: PrincipalId) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.owners.insert(owner);
+            self.index.owned_groups.insert((owner, id));
+        }
+    }
+
+    pub(crate) fn remove_group_owner(&mut self, id: GroupId, owner: PrincipalId) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.owners.remove(&owner);
+            self.index.owned_groups.remove(&(owner, id));
+        }
+    }
+
+    pub(crate) fn put_link(&mut self, link: Link) {
+        self.used.insert(link.id.uuid());
+        self.belongs(link.source, Belonging::LinkOut(link.id));
+        self.belongs(link.target, Belonging::LinkIn(link.id));
+        self.index.link_at.insert((link.group, link.target), link.id);
+        self.links.insert(link.id, link);
+    }
+
+    pub(crate) fn drop_link(&mut self, id: LinkId) {
+        if let Some(link) = self.links.remove(&id) {
+            self.belongs_no_more(link.source, Belonging::LinkOut(id));
+            self.belongs_no_more(link.target, Belonging::LinkIn(id));
+            self.index.link_at.remove(&(link.group, link.target));
+        }
+    }
+
+    pub(crate) fn put_invitation(&mut self, invitation: Invitation) {
+        self.used.insert(invitation.id.uuid());
+        if let Some(old) = self.invitations.get(&invitation.id).map(|old| old.token) {
+            self.index.tokens.remove(&old);
+        }
+        self.belongs(invitation.organization, Belonging::Invitation(invitation.id));
+        self.index.tokens.insert(invitation.token, invitation.id);
+        invitation.sendings.iter().for_each(|sending| {
+            self.index.sendings.insert((sending.at, invitation.id));
+        });
+        self.invitations.insert(invitation.id, invitation);
+    }
+
+    pub(crate) fn drop_invitation(&mut self, id: InvitationId) {
+        if let Some(invitation) = self.invitations.remove(&id) {
+            self.belongs_no_more(invitation.organization, Belonging::Invitation(id));
+            self.index.tokens.remove(&invitation.token);
+            invitation.sendings.iter().for_each(|sending| {
+                self.index.sendings.remove(&(sending.at, id));
+            });
+        }
+    }
+
+    pub(crate) fn put_project(&mut self, project: Project) {
+        self.used.insert(project.id.uuid());
+        self.belongs(project.organization, Belonging::Project(project.id));
+        self.projects.insert(project.id, project);
+    }
+
+    pub(crate) fn drop_project(&mut self, id: ProjectId) {
+        if let Some(project) = self.projects.remove(&id) {
+            self.belongs_no_more(project.organization, Belonging::Project(id));
+        }
+    }
+
+    pub(crate) fn put_offer(&mut self, offer: Offer) {
+        self.used.insert(offer.id.uuid());
+        self.belongs(offer.organization, Belonging::Offer(offer.id));
+        self.offers.insert(offer.id, offer);
+    }
+
+    pub(crate) fn drop_offer(&mut self, id: OfferId) {
+        if let Some(offer) = self.offers.remove(&id) {
+            self.belongs_no_more(offer.organization, Belonging::Offer(id));
+        }
+    }
+
+    pub(crate) fn put_share(&mut self, share: Share) {
+        self.belongs(share.target, Belonging::ShareIn(share.resource));
+        self.shares.insert((share.resource, share.target), share);
+    }
+
+    pub(crate) fn drop_share(&mut self, resource: ResourceId, target: OrganizationId) {
+        if self.shares.remove(&(resource, target)).is_some() {
+            self.belongs_no_more(target, Belonging::ShareIn(resource));
+        }
+    }
+
+    pub(crate) fn put_record(&mut self, key: RecordKey, record: Option<Record>) {
+        let indexed = |record: &Record| match record {
+            Record::Person(person) => person.address.as_ref().map(|address| address.key().clone()),
+            Record::Invitee(address) => Some(address.key().clone()),
+            Record::Description(_) | Record::Reason(_) => None,
+        };
+        if let Some(old) = self.records.remove(&key).as_ref().and_then(indexed) {
+            self.index.addresses.remove(&(old, key));
+        }
+        if let Some(record) = record {
+            if let Some(address) = indexed(&record) {
+                self.index.addresses.insert((address, key));
+            }
+            self.records.insert(key, record);
+        }
+    }
+}

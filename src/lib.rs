@@ -1,0 +1,173 @@
+//! Organizations inside organizations.
+//!
+//! `bailiwick` is the domain of a service whose customers have customers: managed service
+//! providers, enterprises with departments, vendors with partners. It answers who may do
+//! what where, and why; how someone comes in; what a parent passes down; and how a customer
+//! leaves cleanly. It does no input or output, reads no clock and draws no random number.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use bailiwick::*;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Once: the claims that there are, and the rules.
+//! let catalog = Catalog::new([ClaimDeclaration::manage("backups.restore".parse()?, "Restore a backup")])?;
+//! let domain = Arc::new(Domain { catalog, rules: Rules::provider() });
+//!
+//! // A root, founded by the operator for its first owner.
+//! let (fabrikam, ada, operator) = (OrganizationId::from_u128(1)?, PrincipalId::from_u128(10)?, PrincipalId::from_u128(99)?);
+//! let noon: Timestamp = "2026-01-01T12:00:00Z".parse()?;
+//! let mut tree = OrganizationTree::empty(fabrikam, domain);
+//! let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?) };
+//! let decided = tree.decide(&Context::operator(operator, noon, CommitKey::from_u128(1)?), &found)?;
+//! tree.apply(&decided.changes)?; // after the repository has committed them
+//!
+//! // Without a subscription nothing that needs one is possible, and the refusal says so.
+//! let create = CreateOrganization {
+//!     organization: OrganizationId::from_u128(2)?,
+//!     parent: fabrikam,
+//!     name: "Contoso".parse()?,
+//!     slug: None,
+//!     owner: None,
+//! };
+//! let context = Context::principal(ada, fabrikam, noon, CommitKey::from_u128(2)?);
+//! let refused = tree.decide(&context, &create).unwrap_err();
+//! assert_eq!(refused.code(), "subscription.feature_missing");
+//! assert_eq!(refused.rule(), "LIC-3");
+//!
+//! // Who may, and why.
+//! let restore: Claim = "backups.restore".parse()?;
+//! assert!(tree.access().allows(ada, fabrikam, &restore, noon));
+//! println!("{}", tree.access().explain(ada, fabrikam, &restore, noon));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it works
+//!
+//! A tree is an ordinary value. A [`Command`] is *decided* against it and gives [`Changes`]
+//! or a [`Refusal`]; a [`Repository`] commits them at the version they were decided on; then
+//! the tree *applies* them. A [`Directory`] does the three in a row over live trees. The
+//! same changes, replayed, give the same tree.
+//!
+//! Every rule has an identifier, such as `GRP-4`, that stands beside the line that enforces
+//! it, in the errors, and in `docs/rules.md`.
+
+mod access;
+mod address;
+mod audit;
+mod branch;
+mod capability;
+mod command;
+mod cooldown;
+mod deletion;
+mod directory;
+mod draft;
+mod draw;
+mod event;
+mod examine;
+mod grant;
+mod group;
+mod hierarchy;
+mod id;
+mod index;
+mod invitation;
+mod link;
+mod member;
+mod name;
+mod offer;
+mod organization;
+mod person;
+mod project;
+mod refusal;
+mod relocation;
+pub mod repository;
+mod resource;
+mod review;
+mod role;
+mod roster;
+mod rules;
+mod schedule;
+mod settings;
+mod subscription;
+mod table;
+mod time;
+mod token;
+mod transfer;
+mod tree;
+
+pub use access::catalog::{AccessKind, Catalog, ClaimDeclaration, InvalidCatalog};
+pub use access::claim::{Claim, Grantable, InvalidClaim};
+pub use access::evaluate::{Access, Decision, Question};
+pub use access::explain::{Explanation, Path, Reached, Reason as DenialReason};
+pub use access::set::ClaimSet;
+pub use access::what_if::AccessChange;
+pub use address::{Address, AddressKey, InvalidAddress};
+pub use audit::{AuditError, AuditEvent, AuditFilter, RecordRefusal, ReviewedLine};
+pub use branch::Branch;
+pub use capability::{AssignCapability, CapabilityError, CapabilityEvent, WithdrawCapability};
+pub use command::{Actor, Authority, Command, Context, Demand, Operation, Place, Requirement, Scene, Subjects};
+pub use deletion::{
+    Blocker, BlockerKind, DeactivateOrganization, DeleteOrganization, DeletionError, DeletionEvent, DeletionMode,
+    Evidence, ReactivateOrganization,
+};
+pub use directory::{Directory, DirectoryError, Done};
+pub use draft::Draft;
+pub use event::{Changes, Effect, EffectId, Event, Format, Recorded, Version};
+pub use examine::Violation;
+pub use grant::{Grant, GrantError, GrantEvent, GrantPrivilege, RevokePrivilege};
+pub use group::{
+    AddGroupMember, AddGroupOwner, CreateGroup, DefineGroup, DeleteGroup, Group, GroupEnded, GroupError, GroupEvent,
+    Participant, RemoveGroupMember, RemoveGroupOwner,
+};
+pub use id::{
+    CommitKey, GroupId, InvalidId, InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, ProjectId, ResourceId,
+    RoleId,
+};
+pub use invitation::{
+    AcceptInvitation, CapScope, DeclineInvitation, GroupRole, Invitation, InvitationError, InvitationEvent,
+    InvitationState, InvitationStep, Invite, OtherRole, ResendInvitation, RevokeInvitation, Sending,
+};
+pub use link::{
+    ChangeLink, EndLink, Link, LinkError, LinkEvent, LinkGives, LinkGroup, LinkTerms, OptInToLink, OptOutOfLink, Reach,
+};
+pub use member::{
+    AddMember, CreateMachineIdentity, Member, MemberError, MemberEvent, Principal, RemoveMember, RestoreMember,
+    SuspendMember, TransferOwnership,
+};
+pub use name::{CapabilityName, CorrelationId, Description, InvalidText, Name, PlanName, Reason, Region, Slug, Tag};
+pub use offer::{Offer, OfferAttachment, OfferError, OfferEvent, OfferSide, WithdrawOffer};
+pub use organization::{
+    CreateOrganization, Created, Edit, EditOrganization, FoundDetached, FoundTree, Organization, OrganizationError,
+    OrganizationEvent, Profile,
+};
+pub use person::{Person, Record, RecordKey};
+pub use project::{
+    AddProjectMember, CreateProject, DeleteProject, Project, ProjectError, ProjectEvent, ProvisionProjectMember,
+    RemoveProjectMember,
+};
+pub use refusal::{Denial, Kind, Need, Precondition, Refusal, RuleError};
+pub use relocation::{MoveOrganization, Obstacle, Preflight, RelocationError};
+#[cfg(feature = "conformance")]
+pub use repository::conformance;
+pub use repository::{
+    BoxError, BoxFuture, BoxedRepository, Commit, CommitError, CommitRefusal, DynRepository, Fingerprint, MemoryError,
+    MemoryRepository, Page, Placement, Receipt, Repository,
+};
+pub use resource::{Flow, ResourceError, ResourceEvent, ResourceKind, Share, ShareResource, UnshareResource};
+pub use review::{AccessReview, ApplyReview, ReviewError, Verdict};
+pub use role::{DefineRole, DeleteRole, Privilege, Role, RoleError, RoleEvent, RoleRef};
+pub use roster::{Origin, RosterFilter, RosterLine, RosterPage, RosterSubject};
+pub use rules::{ClockPolicy, InvalidRules, InvitationRules, Lapse, Rules, RulesBuilder};
+pub use schedule::{Timed, Transition};
+pub use settings::{
+    AuthenticationKind, ChangeTreeSettings, ConfigureAuthentication, InvalidLevelLimit, LevelLimit, SettingsError,
+    SettingsEvent, TreeSettings,
+};
+pub use subscription::{
+    Feature, Plan, RecordSubscription, Subscription, SubscriptionError, SubscriptionEvent, SubscriptionStatus,
+    UsageLimit, UsageLimits,
+};
+pub use time::{InvalidTime, Period, Timestamp, Window};
+pub use token::{InvalidToken, InvitationToken, TokenHash};
+pub use transfer::{AttachOrganization, DetachOrganization, Joint, TransferEvent};
+pub use tree::{Decided, Domain, OrganizationTree, OutOfOrder};
