@@ -1,0 +1,182 @@
+//! A branch: everything of a subtree, cut from one tree to be grafted onto another.
+//!
+//! It is what an attach or detach carries over, identifiers kept (HIE-5, HIE-6).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::group::{Group, Participant};
+use crate::id::{OrganizationId, PrincipalId};
+use crate::invitation::Invitation;
+use crate::link::Link;
+use crate::member::{Member, Principal};
+use crate::organization::Organization;
+use crate::person::{Record, RecordKey};
+use crate::project::Project;
+use crate::resource::Share;
+use crate::role::Role;
+use crate::tree::OrganizationTree;
+
+/// Everything of a subtree but its personal data, which goes as records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// Each before what is below it; the first is the top.
+    pub(crate) organizations: Vec<Organization>,
+    pub(crate) principals: Vec<(PrincipalId, Principal)>,
+    pub(crate) members: Vec<(OrganizationId, PrincipalId, Member)>,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) invitations: Vec<Invitation>,
+    pub(crate) projects: Vec<Project>,
+    pub(crate) shares: Vec<Share>,
+    /// The identifiers that are not to be used again where it goes.
+    pub(crate) used: Vec<Uuid>,
+}
+
+impl Branch {
+    /// The organization at its top.
+    pub fn top(&self) -> Option<OrganizationId> {
+        self.organizations.first().map(Organization::id)
+    }
+
+    /// The organizations in it.
+    pub fn organizations(&self) -> impl Iterator<Item = OrganizationId> + '_ {
+        self.organizations.iter().map(Organization::id)
+    }
+
+    /// The principals who are members in it.
+    pub fn principals(&self) -> impl Iterator<Item = PrincipalId> + '_ {
+        self.principals.iter().map(|(principal, _)| *principal)
+    }
+}
+
+impl OrganizationTree {
+    /// Everything below and at `top`. Nothing in it leans on what stays; that was severed.
+    pub(crate) fn branch(&self, top: OrganizationId) -> Branch {
+        let places: Vec<OrganizationId> = self.subtree(top).collect();
+        let members: Vec<(OrganizationId, PrincipalId, Member)> = (places.iter())
+            .flat_map(|place| self.members(*place).map(|(principal, member)| (*place, principal, member.clone())))
+            .collect();
+        let people: BTreeSet<PrincipalId> = members.iter().map(|(_, principal, _)| *principal).collect();
+        let at = |ids: &mut dyn Iterator<Item = Uuid>| ids.collect::<Vec<Uuid>>();
+        let roles: Vec<Role> =
+            places.iter().flat_map(|id| self.index.roles(*id)).filter_map(|id| self.roles.get(&id)).cloned().collect();
+        let groups: Vec<Group> = places.iter().flat_map(|id| self.groups(*id)).cloned().collect();
+        let links: Vec<Link> = places
+            .iter()
+            .flat_map(|id| self.index.links_out(*id))
+            .filter_map(|id| self.links.get(&id))
+            .cloned()
+            .collect();
+        let invitations: Vec<Invitation> = places
+            .iter()
+            .flat_map(|id| self.index.invitations(*id))
+            .filter_map(|id| self.invitations.get(&id))
+            .cloned()
+            .collect();
+        let projects: Vec<Project> = places.iter().flat_map(|id| self.projects(*id)).cloned().collect();
+        let shares = self.shares.values().filter(|share| places.contains(&share.source)).cloned().collect();
+        let mut used = at(&mut places.iter().map(|id| id.uuid()));
+        used.extend(people.iter().map(|id| id.uuid()));
+        used.extend(roles.iter().map(|role| role.id.uuid()));
+        used.extend(groups.iter().map(|group| group.id.uuid()));
+        used.extend(links.iter().map(|link| link.id.uuid()));
+        used.extend(invitations.iter().map(|invitation| invitation.id.uuid()));
+        used.extend(projects.iter().map(|project| project.id.uuid()));
+        if top == self.root() {
+            used = self.used.iter().copied().collect();
+        }
+        Branch {
+            organizations: places.iter().filter_map(|id| self.organizations.get(id)).cloned().collect(),
+            principals: people.iter().filter_map(|id| Some((*id, *self.principals.get(id)?))).collect(),
+            members,
+            roles,
+            groups,
+            links,
+            invitations,
+            projects,
+            shares,
+            used,
+        }
+    }
+
+    /// The records that go with a branch.
+    pub(crate) fn records_of(&self, branch: &Branch) -> Vec<(RecordKey, Record)> {
+        let people = branch.principals().map(RecordKey::Person);
+        let invitees = branch.invitations.iter().map(|invitation| RecordKey::Invitee(invitation.id));
+        let descriptions = branch.organizations().map(RecordKey::Description);
+        let keys = people.chain(invitees).chain(descriptions);
+        keys.filter_map(|key| Some((key, self.records.get(&key)?.clone()))).collect()
+    }
+
+    /// The people of a branch who are members nowhere else in this tree.
+    pub(crate) fn only_in(&self, branch: &Branch) -> Vec<PrincipalId> {
+        let places: BTreeSet<OrganizationId> = branch.organizations().collect();
+        let only = |principal: &PrincipalId| self.memberships(*principal).all(|place| places.contains(&place));
+        branch.principals().filter(only).collect()
+    }
+
+    /// Puts a branch below `above`, or makes it the whole tree.
+    pub(crate) fn graft(&mut self, branch: &Branch, above: &[OrganizationId]) {
+        let cut = branch.organizations.first().map_or(0, |top| top.ancestors.len());
+        for organization in &branch.organizations {
+            let mut organization = organization.clone();
+            organization.ancestors = above.iter().chain(organization.ancestors.iter().skip(cut)).copied().collect();
+            self.put_organization(organization);
+        }
+        for (id, principal) in &branch.principals {
+            // A person known on both sides is one person.
+            if !self.principals.contains_key(id) {
+                self.principals.insert(*id, *principal);
+            }
+        }
+        for (organization, principal, member) in &branch.members {
+            self.put_member(*organization, *principal, member.clone());
+        }
+        branch.roles.iter().for_each(|role| self.put_role(role.clone()));
+        branch.groups.iter().for_each(|group| self.put_group(group.clone()));
+        branch.links.iter().for_each(|link| self.put_link(link.clone()));
+        branch.invitations.iter().for_each(|invitation| self.put_invitation(invitation.clone()));
+        branch.projects.iter().for_each(|project| self.put_project(project.clone()));
+        branch.shares.iter().for_each(|share| self.put_share(share.clone()));
+        for id in &branch.used {
+            self.used.insert(*id);
+            self.departed.remove(id);
+        }
+    }
+
+    /// Takes a subtree out. Its identifiers stay used, and may come back with it alone.
+    pub(crate) fn prune(&mut self, top: OrganizationId) {
+        let branch = self.branch(top);
+        let gone = self.only_in(&branch);
+        let nested: Vec<_> = branch
+            .groups
+            .iter()
+            .flat_map(|group| {
+                let outer = crate::index::Index::row(&self.index.groups_of, Participant::Group(group.id)).copied();
+                outer.map(|outer| (outer, Participant::Group(group.id))).collect::<Vec<_>>()
+            })
+            .collect();
+        nested.into_iter().for_each(|(outer, participant)| self.remove_participant(outer, participant));
+        branch.links.iter().for_each(|link| self.drop_link(link.id));
+        branch.groups.iter().for_each(|group| self.drop_group(group.id));
+        branch.roles.iter().for_each(|role| self.drop_role(role.id));
+        branch.invitations.iter().for_each(|invitation| self.drop_invitation(invitation.id));
+        branch.projects.iter().for_each(|project| self.drop_project(project.id));
+        branch.shares.iter().for_each(|share| self.drop_share(share.resource, share.target));
+        branch.members.iter().for_each(|(organization, principal, _)| self.drop_member(*organization, *principal));
+        for organization in branch.organizations() {
+            let offers: Vec<_> = self.index.offers(organization).collect();
+            offers.into_iter().for_each(|offer| self.drop_offer(offer));
+            self.drop_organization(organization);
+        }
+        gone.iter().for_each(|principal| {
+            self.principals.remove(principal);
+        });
+        self.departed.extend(branch.used);
+    }
+}

@@ -1,0 +1,412 @@
+//! The directory: live trees over a repository.
+//!
+//! It keeps each tree that was asked for, catches up from the commits since its version,
+//! decides again on a conflict up to a bound, and takes the version that a commit returned
+//! as a token, so that a check elsewhere can ask for a tree at least that fresh. Trees fill
+//! from committed records only (abuse case 101).
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::audit::{AuditFilter, RecordRefusal};
+use crate::command::{Command, Context, Operation, Scene};
+use crate::draft::Draft;
+use crate::event::{Changes, Recorded, Version};
+use crate::id::{OfferId, OrganizationId};
+use crate::organization::{FoundDetached, OrganizationError};
+use crate::refusal::{Refusal, RuleError};
+use crate::relocation::{Preflight, RelocationError};
+use crate::repository::{Commit, CommitError, CommitRefusal, Receipt, Repository};
+use crate::transfer::{AttachOrganization, DetachOrganization};
+use crate::tree::{Domain, OrganizationTree, OutOfOrder};
+
+/// How often a command is decided again when others commit first.
+const ATTEMPTS: u32 = 16;
+
+/// How many commits are read at once while catching up.
+const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
+    Some(page) => page,
+    None => NonZeroU32::MIN,
+};
+
+/// Why a directory could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError<E, S> {
+    /// The tree refused it.
+    #[error(transparent)]
+    Refused(Refusal<E>),
+    /// The repository refused it for good.
+    #[error(transparent)]
+    CommitRefused(CommitRefusal),
+    /// The storage failed; nothing was written.
+    #[error("the storage failed: {0}")]
+    Storage(#[source] S),
+    /// It is not known whether it was written: send it again with the same key.
+    #[error("it is not known whether it was written: {0}")]
+    Unknown(#[source] S),
+    /// Others committed first, each time.
+    #[error("others committed first, {attempts} times in a row: try again later")]
+    Contended {
+        /// How often it was decided.
+        attempts: u32,
+    },
+    /// What is stored does not follow from what was read.
+    #[error("what is stored is not in order: {0}")]
+    OutOfOrder(#[from] OutOfOrder),
+    /// The tree is not as fresh as was asked for.
+    #[error("tree {root} is at version {found}, not yet at {wanted}")]
+    NotYet {
+        /// The tree.
+        root: OrganizationId,
+        /// The version asked for.
+        wanted: Version,
+        /// The version stored.
+        found: Version,
+    },
+}
+
+/// What was done: the receipt, and the answer, unless the same key had taken effect before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// That it is there.
+    pub receipt: Receipt,
+    /// The answer. `None` if the commit was there already: the key was sent before (REP-3).
+    pub output: Option<T>,
+}
+
+/// Live trees over a repository. Share one by reference between threads.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use bailiwick::{Catalog, CommitKey, Context, Directory, Domain, FoundTree, MemoryRepository, OrganizationId, Person, PrincipalId, Rules};
+/// # pollster::block_on(async {
+/// let domain = Arc::new(Domain { catalog: Catalog::new([])?, rules: Rules::provider() });
+/// let directory = Directory::new(MemoryRepository::new(), domain);
+/// let (root, ada) = (OrganizationId::from_u128(1)?, PrincipalId::from_u128(10)?);
+/// let context = Context::operator(PrincipalId::from_u128(99)?, "2026-01-01T00:00:00Z".parse()?, CommitKey::from_u128(1)?);
+/// let found = FoundTree { root, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?) };
+/// let done = directory.execute(root, &context, &found).await?;
+/// let tree = directory.at_least(root, done.receipt.version_of(root).unwrap_or_default()).await?;
+/// assert!(tree.access().owns(ada, root, context.at));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Directory<R> {
+    repository: R,
+    domain: Arc<Domain>,
+    trees: RwLock<BTreeMap<OrganizationId, OrganizationTree>>,
+    records_refusals: bool,
+}
+
+impl<R: Repository> Directory<R> {
+    /// A directory over a repository, for one domain.
+    pub const fn new(repository: R, domain: Arc<Domain>) -> Self {
+        Self { repository, domain, trees: RwLock::new(BTreeMap::new()), records_refusals: false }
+    }
+
+    /// The same, writing refused operations into the audit trail (AUD-3).
+    #[must_use]
+    pub fn recording_refusals(self) -> Self {
+        Self { records_refusals: true, ..self }
+    }
+
+    /// The repository.
+    pub const fn repository(&self) -> &R {
+        &self.repository
+    }
+
+    /// Gives the repository back.
+    pub fn into_repository(self) -> R {
+        self.repository
+    }
+
+    /// The tree as it stands in the repository now. A root that is not there gives an empty
+    /// tree at version zero.
+    pub async fn tree<E>(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
+        let mut tree = self.cached(root);
+        loop {
+            let page = self.repository.read(root, tree.version(), PAGE).await.map_err(DirectoryError::Storage)?;
+            for commit in &page.commits {
+                tree.advance(commit)?;
+            }
+            page.records.into_iter().for_each(|(key, record)| tree.absorb(key, record));
+            // Abuse case 109: a page that ends early must not look like the last.
+            if tree.version() >= page.head {
+                break;
+            }
+            if page.commits.is_empty() {
+                return Err(DirectoryError::NotYet { root, wanted: page.head, found: tree.version() });
+            }
+        }
+        self.keep(&tree);
+        Ok(tree)
+    }
+
+    /// The tree kept here, if it is at `version` or later; otherwise caught up, and refused if
+    /// the repository is not there yet.
+    pub async fn at_least(
+        &self,
+        root: OrganizationId,
+        version: Version,
+    ) -> Result<OrganizationTree, DirectoryError<std::convert::Infallible, R::Error>> {
+        let kept = self.cached(root);
+        let tree = if kept.version() >= version { kept } else { self.tree(root).await? };
+        if tree.version() >= version {
+            Ok(tree)
+        } else {
+            Err(DirectoryError::NotYet { root, wanted: version, found: tree.version() })
+        }
+    }
+
+    /// The tree as it was at an earlier version (AUD-2). Personal data is as it is now.
+    pub async fn tree_at(
+        &self,
+        root: OrganizationId,
+        version: Version,
+    ) -> Result<OrganizationTree, DirectoryError<std::convert::Infallible, R::Error>> {
+        let mut tree = OrganizationTree::empty(root, self.domain.clone());
+        let mut read = Version::ZERO;
+        loop {
+            let page = self.repository.read(root, read, PAGE).await.map_err(DirectoryError::Storage)?;
+            for commit in &page.commits {
+                read = commit.version;
+                if commit.version <= version {
+                    tree.advance(commit)?;
+                }
+            }
+            page.records.into_iter().for_each(|(key, record)| tree.absorb(key, record));
+            if read >= page.head || page.commits.is_empty() {
+                break;
+            }
+        }
+        if tree.version() == version {
+            Ok(tree)
+        } else {
+            Err(DirectoryError::NotYet { root, wanted: version, found: read })
+        }
+    }
+
+    /// Decides, commits and applies a command.
+    pub async fn execute<C: Command>(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        command: &C,
+    ) -> Result<Done<C::Output>, DirectoryError<C::Error, R::Error>> {
+        self.execute_draft(root, context, |draft| draft.run(command)).await
+    }
+
+    /// Decides several commands in one commit; `steps` is run again on a conflict.
+    pub async fn execute_draft<T, E: RuleError>(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        steps: impl Fn(&mut Draft) -> Result<T, Refusal<E>>,
+    ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
+        self.settle(context, async || {
+            let mut draft = self.tree(root).await?.draft(context.clone());
+            match steps(&mut draft) {
+                Ok(output) => Ok((Commit::from(draft.finish()), output)),
+                Err(refusal) => {
+                    self.record(root, context, &refusal).await?;
+                    Err(DirectoryError::Refused(refusal))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Founds a tree of one's own from within another (HIE-4).
+    pub async fn found_detached(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        command: &FoundDetached,
+    ) -> Result<Done<()>, DirectoryError<OrganizationError, R::Error>> {
+        self.settle(context, async || {
+            let tree = self.tree(root).await?;
+            let changes = tree.found_detached(context, command).map_err(DirectoryError::Refused)?;
+            Ok((Commit::from(changes), ()))
+        })
+        .await
+    }
+
+    /// Detaches a subtree into a tree of its own; both are written at once (HIE-6).
+    pub async fn detach(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        command: &DetachOrganization,
+    ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
+        self.settle(context, async || {
+            let joint = self.tree(root).await?.detach(context, command).map_err(DirectoryError::Refused)?;
+            Ok((joint.commit, joint.preflight))
+        })
+        .await
+    }
+
+    /// Attaches a tree under an organization of the tree of `root`; both are written at once
+    /// (HIE-5).
+    pub async fn attach(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        command: &AttachOrganization,
+    ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
+        self.settle(context, async || {
+            let (tree, other) = (self.tree(root).await?, self.tree(command.organization).await?);
+            let joint = tree.attach(&other, context, command).map_err(DirectoryError::Refused)?;
+            Ok((joint.commit, joint.preflight))
+        })
+        .await
+    }
+
+    /// Accepts an offer kept in the tree of `offering`, for the side in the tree of
+    /// `receiving` (HIE-12).
+    pub async fn accept_offer(
+        &self,
+        offering: OrganizationId,
+        receiving: OrganizationId,
+        context: &Context,
+        offer: OfferId,
+    ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
+        self.settle(context, async || {
+            let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
+            let joint = tree.accept_offer(&other, context, offer).map_err(DirectoryError::Refused)?;
+            Ok((joint.commit, joint.preflight))
+        })
+        .await
+    }
+
+    /// Declines an offer kept in the tree of `offering`.
+    pub async fn decline_offer(
+        &self,
+        offering: OrganizationId,
+        receiving: OrganizationId,
+        context: &Context,
+        offer: OfferId,
+    ) -> Result<Done<()>, DirectoryError<RelocationError, R::Error>> {
+        self.settle(context, async || {
+            let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
+            let changes = tree.decline_offer(&other, context, offer).map_err(DirectoryError::Refused)?;
+            Ok((Commit::from(changes), ()))
+        })
+        .await
+    }
+
+    /// The commits of a tree that a filter admits, oldest first, from after a version, at
+    /// most `limit`; the version of the last is where the next page begins (AUD-1).
+    pub async fn audit(
+        &self,
+        root: OrganizationId,
+        filter: &AuditFilter,
+        after: Version,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Recorded>, DirectoryError<std::convert::Infallible, R::Error>> {
+        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+        let (mut found, mut read) = (Vec::new(), after);
+        loop {
+            let page = self.repository.read(root, read, PAGE).await.map_err(DirectoryError::Storage)?;
+            let last = page.commits.last().map(|commit| commit.version);
+            let wanted = page.commits.into_iter().filter(|commit| filter.admits(commit));
+            found.extend(wanted.take(limit.saturating_sub(found.len())));
+            match last {
+                Some(version) if found.len() < limit && version < page.head => read = version,
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// Decides and commits until it is there, refused, or others came first too often.
+    async fn settle<T, E>(
+        &self,
+        context: &Context,
+        decide: impl AsyncFn() -> Result<(Commit, T), DirectoryError<E, R::Error>>,
+    ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
+        // REP-3: the same key takes effect once, however often it is sent.
+        if let Some(receipt) = self.repository.receipt(context.key).await.map_err(DirectoryError::Storage)? {
+            return Ok(Done { receipt, output: None });
+        }
+        for _ in 0..ATTEMPTS {
+            let (commit, output) = decide().await?;
+            match self.send(&commit).await {
+                Ok(receipt) => {
+                    commit.parts().for_each(|changes| self.advance(changes));
+                    return Ok(Done { receipt, output: Some(output) });
+                }
+                Err(CommitError::Refused(CommitRefusal::Conflict { .. })) => {}
+                Err(CommitError::Refused(refusal)) => return Err(DirectoryError::CommitRefused(refusal)),
+                Err(CommitError::NotWritten(error)) => return Err(DirectoryError::Storage(error)),
+                Err(CommitError::Unknown(error)) => return Err(DirectoryError::Unknown(error)),
+            }
+        }
+        Err(DirectoryError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// REP-7: only after an unknown outcome is a commit sent again, with the same key.
+    async fn send(&self, commit: &Commit) -> Result<Receipt, CommitError<R::Error>> {
+        match self.repository.commit(commit.clone()).await {
+            Err(CommitError::Unknown(_)) => self.repository.commit(commit.clone()).await,
+            outcome => outcome,
+        }
+    }
+
+    /// AUD-3: a refused operation is written into the trail, if that was asked for.
+    async fn record<E: RuleError>(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        refusal: &Refusal<E>,
+    ) -> Result<(), DirectoryError<E, R::Error>> {
+        let operation = match refusal {
+            Refusal::Denied(denial) => denial.operation(),
+            Refusal::Rule(_) => Operation::RecordRefusal,
+        };
+        let Ok(record) = RecordRefusal::of(operation, context.acting, refusal) else { return Ok(()) };
+        for _ in 0..ATTEMPTS {
+            let tree: OrganizationTree = self.tree(root).await?;
+            if !self.records_refusals || tree.version() == Version::ZERO {
+                return Ok(());
+            }
+            let outside = Context { acting: None, ..context.clone() };
+            let mut scene = Scene::new(&tree, &outside, outside.at.max(tree.at()));
+            let Ok(()) = record.decide(&mut scene) else { return Ok(()) };
+            let changes = scene.into_changes(Operation::RecordRefusal);
+            match self.repository.commit(Commit::from(changes.clone())).await {
+                Ok(_) => {
+                    self.advance(&changes);
+                    return Ok(());
+                }
+                Err(CommitError::Refused(CommitRefusal::Conflict { .. })) => {}
+                Err(CommitError::Refused(refusal)) => return Err(DirectoryError::CommitRefused(refusal)),
+                Err(CommitError::NotWritten(error) | CommitError::Unknown(error)) => {
+                    return Err(DirectoryError::Storage(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cached(&self, root: OrganizationId) -> OrganizationTree {
+        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
+        trees.get(&root).cloned().unwrap_or_else(|| OrganizationTree::empty(root, self.domain.clone()))
+    }
+
+    /// Keeps a tree, unless a newer one is kept already.
+    fn keep(&self, tree: &OrganizationTree) {
+        let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
+        if trees.get(&tree.root()).is_none_or(|kept| kept.version() < tree.version()) {
+            trees.insert(tree.root(), tree.clone());
+        }
+    }
+
+    /// Applies what was just committed, if the tree kept here is at that version.
+    fn advance(&self, changes: &Changes) {
+        let mut tree = self.cached(changes.root());
+        if tree.apply(changes).is_ok() {
+            self.keep(&tree);
+        }
+    }
+}

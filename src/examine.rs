@@ -1,0 +1,207 @@
+//! Examination: every invariant of a loaded tree, each violation with what would mend it
+//! (AUD-5).
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::group::Participant;
+use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, RoleId};
+use crate::index::Index;
+use crate::role::{Privilege, RoleRef};
+use crate::time::Timestamp;
+use crate::tree::OrganizationTree;
+
+/// Something that no accepted command leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Violation {
+    /// The path of an organization is not that of its parent and the parent itself.
+    Path {
+        /// Which.
+        organization: OrganizationId,
+    },
+    /// An organization is deeper than the tree allows (HIE-2).
+    TooDeep {
+        /// Which.
+        organization: OrganizationId,
+    },
+    /// An organization has no owner who can act (CLM-5).
+    NoOwner {
+        /// Which.
+        organization: OrganizationId,
+    },
+    /// A member is not known to the tree, or of an organization that is not there (MEM-1).
+    StrayMember {
+        /// Where.
+        organization: OrganizationId,
+        /// Who.
+        principal: PrincipalId,
+    },
+    /// A group has no owner (GRP-1).
+    NoGroupOwner {
+        /// Which.
+        group: GroupId,
+    },
+    /// A group holds someone who is no member of the organization it lives in (MEM-1).
+    StrayParticipant {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        participant: Participant,
+    },
+    /// A group is nested in itself, at some distance (GRP-3).
+    GroupCycle {
+        /// Which.
+        group: GroupId,
+    },
+    /// A link does not run from an ancestor to a descendant, or from where its group lives
+    /// (GRP-4).
+    LinkNotDownward {
+        /// Which.
+        link: LinkId,
+    },
+    /// A role is leaned on where it is not usable (CLM-3).
+    StrayRole {
+        /// Which.
+        role: RoleId,
+        /// Where.
+        organization: OrganizationId,
+    },
+    /// The index differs from what the state gives.
+    Index,
+}
+
+impl Violation {
+    /// The rule that is broken.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Path { .. } => "HIE-1",
+            Self::TooDeep { .. } => "HIE-2",
+            Self::NoOwner { .. } => "CLM-5",
+            Self::StrayMember { .. } | Self::StrayParticipant { .. } => "MEM-1",
+            Self::NoGroupOwner { .. } => "GRP-1",
+            Self::GroupCycle { .. } => "GRP-3",
+            Self::LinkNotDownward { .. } => "GRP-4",
+            Self::StrayRole { .. } => "CLM-3",
+            Self::Index => "REP-6",
+        }
+    }
+
+    /// What would mend it.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Path { .. } => "restore the tree from its log",
+            Self::TooDeep { .. } => "raise the limit of levels, or move the organization up",
+            Self::NoOwner { .. } => "grant Owner to a member, without an end",
+            Self::StrayMember { .. } => "remove the member",
+            Self::NoGroupOwner { .. } => "add an owner to the group",
+            Self::StrayParticipant { .. } => "remove them from the group, or add them to the organization",
+            Self::GroupCycle { .. } => "remove one nesting of the circle",
+            Self::LinkNotDownward { .. } => "end the link",
+            Self::StrayRole { .. } => "revoke the role there",
+            Self::Index => "load the tree again",
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self:?}; {}", self.rule(), self.remedy())
+    }
+}
+
+impl OrganizationTree {
+    /// Checks every invariant; an empty answer is a sound tree.
+    pub fn examine(&self, at: Timestamp) -> Vec<Violation> {
+        let mut found = Vec::new();
+        self.examine_organizations(at, &mut found);
+        self.examine_members(&mut found);
+        self.examine_groups(&mut found);
+        for link in self.links.values() {
+            let lives = self.group(link.group()).is_some_and(|group| group.organization() == link.source());
+            if !lives || !self.is_ancestor(link.source(), link.target()) {
+                found.push(Violation::LinkNotDownward { link: link.id() });
+            }
+        }
+        if Index::derive(self) != self.index {
+            found.push(Violation::Index);
+        }
+        found
+    }
+
+    fn examine_organizations(&self, at: Timestamp, found: &mut Vec<Violation>) {
+        for organization in self.organizations() {
+            let id = organization.id();
+            let sound = match organization.parent() {
+                None => id == self.root(),
+                Some(parent) => {
+                    let above = organization.ancestors().split_last().map(|(_, above)| above);
+                    self.organization(parent).map(|parent| parent.ancestors()) == above
+                }
+            };
+            if !sound {
+                found.push(Violation::Path { organization: id });
+            }
+            if !self.settings().levels.allows(organization.level()) {
+                found.push(Violation::TooDeep { organization: id });
+            }
+            if self.acting_owners(id, at).next().is_none() {
+                found.push(Violation::NoOwner { organization: id });
+            }
+        }
+    }
+
+    fn examine_members(&self, found: &mut Vec<Violation>) {
+        for ((organization, principal), member) in &self.members {
+            if self.organization(*organization).is_none() || self.principal(*principal).is_none() {
+                found.push(Violation::StrayMember { organization: *organization, principal: *principal });
+            }
+            self.examine_roles(*organization, member.grants().iter().map(|grant| &grant.privilege), found);
+        }
+    }
+
+    fn examine_groups(&self, found: &mut Vec<Violation>) {
+        for group in self.groups.values() {
+            let (id, home) = (group.id(), group.organization());
+            if group.owners().next().is_none() {
+                found.push(Violation::NoGroupOwner { group: id });
+            }
+            let owners = group.owners().map(Participant::Principal);
+            for participant in owners.chain(group.members()) {
+                let sound = match participant {
+                    Participant::Principal(principal) => self.member(home, principal).is_some(),
+                    Participant::Group(nested) => self.group(nested).is_some_and(|nested| {
+                        nested.organization() == home || self.is_ancestor(nested.organization(), home)
+                    }),
+                };
+                if !sound {
+                    found.push(Violation::StrayParticipant { group: id, participant });
+                }
+            }
+            let nested = group.members().filter_map(|participant| match participant {
+                Participant::Group(nested) => Some(nested),
+                Participant::Principal(_) => None,
+            });
+            if nested.into_iter().any(|nested| self.holds_group(nested, id)) {
+                found.push(Violation::GroupCycle { group: id });
+            }
+            self.examine_roles(home, group.gives(), found);
+        }
+    }
+
+    fn examine_roles<'a>(
+        &self,
+        organization: OrganizationId,
+        privileges: impl IntoIterator<Item = &'a Privilege>,
+        found: &mut Vec<Violation>,
+    ) {
+        for privilege in privileges {
+            if let Privilege::Role(RoleRef::Defined(role)) = privilege
+                && !self.is_usable(*role, organization)
+            {
+                found.push(Violation::StrayRole { role: *role, organization });
+            }
+        }
+    }
+}

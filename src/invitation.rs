@@ -1,0 +1,665 @@
+//! Invitations: how someone comes in.
+//!
+//! | command | requires | emits |
+//! |---|---|---|
+//! | [`Invite`] | ownership of the organization and of the group | `Sent` |
+//! | [`ResendInvitation`] | the same | `Resent` |
+//! | [`RevokeInvitation`] | ownership of the organization | `Revoked` |
+//! | [`DeclineInvitation`] | the invited address | `Declined` |
+//! | [`AcceptInvitation`] | the token and the invited address | `UserKnown`, `Added`, `MemberAdded` or `OwnerAdded`, `Accepted` |
+//!
+//! The states and steps are in [`InvitationState`]; the cooldowns and caps in
+//! [`InvitationRules`](crate::InvitationRules). Rules: INV-1 to INV-10.
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::command::{Command, Operation, Scene, Subjects};
+use crate::event::Recorded;
+use crate::group::{Group, GroupEvent, Participant};
+use crate::id::{GroupId, InvitationId, OrganizationId, PrincipalId};
+use crate::member::{MemberEvent, Principal};
+use crate::person::{Person, Record, RecordKey};
+use crate::refusal::{Precondition, rule_errors};
+use crate::subscription::{Feature, UsageLimit};
+use crate::time::{Period, Timestamp};
+use crate::token::{InvitationToken, TokenHash};
+use crate::tree::OrganizationTree;
+
+/// What the invited person becomes in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupRole {
+    /// They choose its members.
+    Owner,
+    /// They gain what it gives.
+    Member,
+}
+
+/// How an invitation stands; what has passed its end answers as expired (INV-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitationState {
+    /// It can be accepted until its end.
+    Pending {
+        /// Its end.
+        until: Timestamp,
+    },
+    /// It was accepted.
+    Accepted {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: PrincipalId,
+    },
+    /// The invited person declined.
+    Declined {
+        /// When.
+        at: Timestamp,
+    },
+    /// It was taken back.
+    Revoked {
+        /// When.
+        at: Timestamp,
+    },
+    /// It ended by itself.
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What can be done to an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvitationStep {
+    /// Send it again, with another end.
+    Resend {
+        /// The new end.
+        until: Timestamp,
+    },
+    /// Accept it.
+    Accept {
+        /// Who.
+        by: PrincipalId,
+    },
+    /// Decline it.
+    Decline,
+    /// Take it back.
+    Revoke,
+}
+
+impl InvitationState {
+    /// The state seen at `at`: a pending one is expired from its end on, without any job
+    /// having run (INV-2).
+    #[must_use]
+    pub fn seen(self, at: Timestamp) -> Self {
+        match self {
+            Self::Pending { until } if until <= at => Self::Expired { at: until },
+            state => state,
+        }
+    }
+
+    /// The state after a step, or why there is no such step (INV-2). Total: it serves both
+    /// deciding and applying.
+    pub fn step(self, step: InvitationStep, at: Timestamp) -> Result<Self, InvitationError> {
+        match (self.seen(at), step) {
+            (Self::Pending { .. }, InvitationStep::Resend { until }) => Ok(Self::Pending { until }),
+            (Self::Pending { .. }, InvitationStep::Accept { by }) => Ok(Self::Accepted { at, by }),
+            (Self::Pending { .. }, InvitationStep::Decline) => Ok(Self::Declined { at }),
+            (Self::Pending { .. }, InvitationStep::Revoke) => Ok(Self::Revoked { at }),
+            (state @ Self::Accepted { by, .. }, InvitationStep::Accept { by: again }) if by == again => Ok(state),
+            (Self::Accepted { .. }, InvitationStep::Accept { .. }) => Err(InvitationError::AlreadyUsed),
+            (Self::Accepted { .. }, _) => Err(InvitationError::AlreadyAccepted),
+            (Self::Declined { at }, _) => Err(InvitationError::Declined { at }),
+            (Self::Revoked { at }, _) => Err(InvitationError::Revoked { at }),
+            (Self::Expired { at }, _) => Err(InvitationError::Expired { at }),
+        }
+    }
+}
+
+/// One message sent for an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sending {
+    /// When.
+    pub at: Timestamp,
+    /// Who had it sent.
+    pub by: PrincipalId,
+}
+
+/// An invitation of an address into a group. The address is a [`Record`], so that it can be
+/// erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    pub(crate) id: InvitationId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) group: GroupId,
+    pub(crate) role: GroupRole,
+    pub(crate) inviter: PrincipalId,
+    pub(crate) token: TokenHash,
+    pub(crate) sendings: Vec<Sending>,
+    pub(crate) state: InvitationState,
+}
+
+impl Invitation {
+    /// Its identifier, which is no secret: it accepts nothing.
+    pub const fn id(&self) -> InvitationId {
+        self.id
+    }
+
+    /// Where the group lives.
+    pub const fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    /// The group.
+    pub const fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// What the invited person becomes, fixed at the time of inviting.
+    pub const fn role(&self) -> GroupRole {
+        self.role
+    }
+
+    /// Who answers for it: whoever sent it last.
+    pub const fn inviter(&self) -> PrincipalId {
+        self.inviter
+    }
+
+    /// When it was sent, each time.
+    pub fn sendings(&self) -> &[Sending] {
+        &self.sendings
+    }
+
+    /// How it stands at `at`.
+    pub fn state(&self, at: Timestamp) -> InvitationState {
+        self.state.seen(at)
+    }
+
+    pub(crate) fn is_pending(&self, at: Timestamp) -> bool {
+        matches!(self.state(at), InvitationState::Pending { .. })
+    }
+}
+
+/// What becomes of a pending invitation with the other role (INV-10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtherRole {
+    /// The new one is refused, naming it.
+    #[default]
+    Refuse,
+    /// The new one takes its place.
+    Replace,
+}
+
+/// Invites an address into a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// The new invitation.
+    pub invitation: InvitationId,
+    /// Where the group lives.
+    pub organization: OrganizationId,
+    /// The group.
+    pub group: GroupId,
+    /// The address, as typed.
+    pub address: Address,
+    /// What the person becomes.
+    pub role: GroupRole,
+    /// The hash of a new token; the token itself goes into the message.
+    pub token: TokenHash,
+    /// How long it is pending; `None` is the rules' default.
+    pub lifetime: Option<Period>,
+    /// What becomes of a pending one with the other role.
+    pub other_role: OtherRole,
+}
+
+impl Command for Invite {
+    type Output = ();
+    type Error = InvitationError;
+
+    fn operation(&self) -> Operation {
+        Operation::Invite
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization).group(self.group)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), InvitationError> {
+        let (tree, at, key) = (scene.tree, scene.at, self.address.key());
+        let (organization, invitation) = (self.organization, self.invitation);
+        tree.require(Feature::Invitations, at)?;
+        let group = tree.group_in(organization, self.group)?;
+        tree.fresh(invitation.uuid())?;
+        let inviter = scene.actor().ok_or(Precondition::NotFound { what: "inviter" })?;
+        if let Some(principal) = tree.people_at(key).find(|person| group.has(*person, self.role)) {
+            return Err(InvitationError::AlreadyHasRole { principal });
+        }
+        tree.may_come_in(organization, key)?;
+        let replaced = self.pending_already(tree, at)?;
+        tree.may_send(scene, organization, self.group, key, inviter)?;
+        if replaced.is_none() {
+            self.check_room(tree, at)?;
+        }
+        let until = tree.invitation_end(self.lifetime, at)?;
+        tree.fresh_token(self.token)?;
+        if let Some(old) = replaced {
+            scene.emit(InvitationEvent::Revoked { organization, invitation: old });
+        }
+        let (group, role, token) = (self.group, self.role, self.token);
+        scene.write(RecordKey::Invitee(invitation), Some(Record::Invitee(self.address.clone())));
+        scene.emit(InvitationEvent::Sent { organization, invitation, group, role, inviter, token, until });
+        Ok(())
+    }
+}
+
+impl Invite {
+    /// INV-3, INV-10: a pending one with the same role is a duplicate; one with the other
+    /// role is replaced or stands in the way.
+    fn pending_already(&self, tree: &OrganizationTree, at: Timestamp) -> Result<Option<InvitationId>, InvitationError> {
+        let same_group = |invitation: &&Invitation| invitation.group == self.group && invitation.is_pending(at);
+        let Some(pending) = tree.invitations_to(self.address.key()).find(same_group) else { return Ok(None) };
+        match self.other_role {
+            _ if pending.role == self.role => Err(InvitationError::Duplicate { invitation: pending.id }),
+            OtherRole::Refuse => Err(InvitationError::OtherRolePending { invitation: pending.id, role: pending.role }),
+            OtherRole::Replace => Ok(Some(pending.id)),
+        }
+    }
+
+    /// INV-4, LIC-9: one more pending invitation, and the seat that it reserves, must fit.
+    fn check_room(&self, tree: &OrganizationTree, at: Timestamp) -> Result<(), InvitationError> {
+        let (organization, key) = (self.organization, self.address.key());
+        let pending = tree.pending_invitations(organization, at).count();
+        let cap = tree.rules().invitations.pending_per_organization.get();
+        if pending >= usize::try_from(cap).unwrap_or(usize::MAX) {
+            return Err(InvitationError::TooManyPending { organization, cap });
+        }
+        tree.room(organization, UsageLimit::PendingInvitations, at)?;
+        let seated = tree.people_at(key).any(|person| tree.members.contains_key(&(organization, person)));
+        let reserved = tree.invitations_to(key).any(|other| other.organization == organization && other.is_pending(at));
+        if !seated && !reserved {
+            tree.room(organization, UsageLimit::Seats, at)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends a pending invitation again, with a new token and end; the old token is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResendInvitation {
+    /// Where the group lives.
+    pub organization: OrganizationId,
+    /// The group that it is into.
+    pub group: GroupId,
+    /// The invitation.
+    pub invitation: InvitationId,
+    /// The hash of a new token.
+    pub token: TokenHash,
+    /// How long it is pending from now; `None` is the rules' default.
+    pub lifetime: Option<Period>,
+}
+
+impl Command for ResendInvitation {
+    type Output = ();
+    type Error = InvitationError;
+
+    fn operation(&self) -> Operation {
+        Operation::ResendInvitation
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization).group(self.group)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), InvitationError> {
+        let (tree, at) = (scene.tree, scene.at);
+        tree.require(Feature::Invitations, at)?;
+        let found = tree.invitation_in(self.organization, self.invitation)?;
+        if found.group != self.group {
+            return Err(Precondition::NotFound { what: "invitation" }.into());
+        }
+        let until = tree.invitation_end(self.lifetime, at)?;
+        found.state.step(InvitationStep::Resend { until }, at)?;
+        let address = tree.invitee(self.invitation).ok_or(Precondition::NotFound { what: "invitation" })?;
+        let by = scene.actor().ok_or(Precondition::NotFound { what: "inviter" })?;
+        tree.may_send(scene, self.organization, self.group, address.key(), by)?;
+        tree.fresh_token(self.token)?;
+        let (organization, invitation, token) = (self.organization, self.invitation, self.token);
+        scene.emit(InvitationEvent::Resent { organization, invitation, by, token, until });
+        Ok(())
+    }
+}
+
+/// Takes a pending invitation back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokeInvitation {
+    /// Where the group lives.
+    pub organization: OrganizationId,
+    /// The invitation.
+    pub invitation: InvitationId,
+}
+
+impl Command for RevokeInvitation {
+    type Output = ();
+    type Error = InvitationError;
+
+    fn operation(&self) -> Operation {
+        Operation::RevokeInvitation
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), InvitationError> {
+        let (organization, invitation) = (self.organization, self.invitation);
+        scene.tree.invitation_in(organization, invitation)?.state.step(InvitationStep::Revoke, scene.at)?;
+        scene.emit(InvitationEvent::Revoked { organization, invitation });
+        Ok(())
+    }
+}
+
+/// Declines one's own invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclineInvitation {
+    /// The invitation.
+    pub invitation: InvitationId,
+    /// The address that the service has verified for the actor; another one gets the answer
+    /// of an invitation that does not exist (ERR-4).
+    pub address: Address,
+}
+
+impl Command for DeclineInvitation {
+    type Output = ();
+    type Error = InvitationError;
+
+    fn operation(&self) -> Operation {
+        Operation::DeclineInvitation
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::default()
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), InvitationError> {
+        let (tree, invitation) = (scene.tree, self.invitation);
+        let own = tree.invitee(invitation).is_some_and(|address| address.key() == self.address.key());
+        let found = tree.invitations.get(&invitation).filter(|_| own);
+        let found = found.ok_or(Precondition::NotFound { what: "invitation" })?;
+        found.state.step(InvitationStep::Decline, scene.at)?;
+        scene.emit(InvitationEvent::Declined { organization: found.organization, invitation });
+        Ok(())
+    }
+}
+
+/// What happened to an invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum InvitationEvent {
+    /// It was made, and is to be sent.
+    Sent {
+        /// Where the group lives.
+        organization: OrganizationId,
+        /// Which.
+        invitation: InvitationId,
+        /// Into which group.
+        group: GroupId,
+        /// As what.
+        role: GroupRole,
+        /// By whom.
+        inviter: PrincipalId,
+        /// The hash of its token.
+        token: TokenHash,
+        /// Its end.
+        until: Timestamp,
+    },
+    /// It is to be sent again.
+    Resent {
+        /// Where the group lives.
+        organization: OrganizationId,
+        /// Which.
+        invitation: InvitationId,
+        /// By whom.
+        by: PrincipalId,
+        /// The hash of its new token.
+        token: TokenHash,
+        /// Its new end.
+        until: Timestamp,
+    },
+    /// It was accepted.
+    Accepted {
+        /// Where the group lives.
+        organization: OrganizationId,
+        /// Which.
+        invitation: InvitationId,
+        /// By whom.
+        by: PrincipalId,
+    },
+    /// It was declined.
+    Declined {
+        /// Where the group lives.
+        organization: OrganizationId,
+        /// Which.
+        invitation: InvitationId,
+    },
+    /// It was taken back, or what it was into ended.
+    Revoked {
+        /// Where the group lives.
+        organization: OrganizationId,
+        /// Which.
+        invitation: InvitationId,
+    },
+}
+
+rule_errors! {
+    /// Why an invitation was not sent, accepted, declined or revoked.
+    pub enum InvitationError + Precondition {
+        #[error("invitation {invitation} is pending for that address and group: resend it instead")]
+        Duplicate { invitation: InvitationId } = Conflict, "invitation.duplicate", "INV-3";
+        #[error("invitation {invitation} with another role is pending: ask for it to be replaced")]
+        OtherRolePending { invitation: InvitationId, role: GroupRole } = Conflict, "invitation.other_role_pending", "INV-10";
+        #[error("{principal} has that role in the group already")]
+        AlreadyHasRole { principal: PrincipalId } = Conflict, "invitation.already_has_role", "INV-7";
+        #[error("only members of the root can be invited here")]
+        RootMembersOnly = Conflict, "invitation.root_members_only", "MEM-3";
+        #[error("that address was written to not long ago: allowed again from {from}")]
+        CoolingDown { from: Timestamp } = TooMany, "invitation.cooling_down", "INV-4";
+        #[error("that address declined not long ago: allowed again from {from}")]
+        DeclinedRecently { from: Timestamp } = TooMany, "invitation.declined_recently", "INV-4";
+        #[error("{cap} messages a day {scope} is the most: allowed again from {from}")]
+        DailyCap { scope: CapScope, cap: u32, from: Timestamp } = TooMany, "invitation.daily_cap", "INV-4";
+        #[error("{organization} has {cap} pending invitations, which is the most: revoke one first")]
+        TooManyPending { organization: OrganizationId, cap: u32 } = TooMany, "invitation.too_many_pending", "INV-4";
+        #[error("an invitation is pending for {longest} seconds at the most")]
+        LifetimeTooLong { longest: i64 } = Invalid, "invitation.lifetime_too_long", "INV-2";
+        #[error("the token was used before: make a new one")]
+        TokenReused = Conflict, "invitation.token_reused", "INV-5";
+        #[error("the invitation was for another address: sign in with the one that was invited")]
+        RecipientMismatch = Forbidden, "invitation.recipient_mismatch", "INV-5";
+        #[error("the address is not verified: verify it first")]
+        Unverified = Forbidden, "invitation.unverified", "INV-5";
+        #[error("the invitation was used by someone else")]
+        AlreadyUsed = Gone, "invitation.already_used", "INV-5";
+        #[error("the invitation was accepted: remove the member instead")]
+        AlreadyAccepted = Conflict, "invitation.already_accepted", "INV-2";
+        #[error("the invitation was declined at {at}")]
+        Declined { at: Timestamp } = Gone, "invitation.declined", "INV-2";
+        #[error("the invitation was revoked at {at}")]
+        Revoked { at: Timestamp } = Gone, "invitation.revoked", "INV-2";
+        #[error("the invitation expired at {at}: ask for a new one")]
+        Expired { at: Timestamp } = Gone, "invitation.expired", "INV-2";
+        #[error("whoever sent the invitation may no longer invite: ask an owner for a new one")]
+        InviterNoLongerEntitled = Conflict, "invitation.inviter_not_entitled", "INV-6";
+        #[error("{principal} is suspended: an owner must restore them first")]
+        Suspended { principal: PrincipalId } = Forbidden, "invitation.suspended", "INV-6";
+    }
+}
+
+/// What a daily cap counts over (INV-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapScope {
+    /// Messages to one address in the tree.
+    Address,
+    /// Messages by one inviter.
+    Inviter,
+    /// Messages in one organization.
+    Organization,
+}
+
+impl std::fmt::Display for CapScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Address => "to one address",
+            Self::Inviter => "by one inviter",
+            Self::Organization => "in one organization",
+        })
+    }
+}
+
+impl InvitationEvent {
+    pub(crate) fn apply(&self, tree: &mut OrganizationTree, commit: &Recorded) {
+        let at = commit.at;
+        match *self {
+            Self::Sent { organization, invitation: id, group, role, inviter, token, until } => {
+                let sendings = vec![Sending { at, by: inviter }];
+                let state = InvitationState::Pending { until };
+                tree.put_invitation(Invitation { id, organization, group, role, inviter, token, sendings, state });
+            }
+            Self::Resent { invitation, by, token, until, .. } => {
+                tree.step_invitation(invitation, InvitationStep::Resend { until }, at, |invitation| {
+                    (invitation.token, invitation.inviter) = (token, by);
+                    invitation.sendings.push(Sending { at, by });
+                });
+            }
+            Self::Accepted { invitation, by, .. } => {
+                tree.step_invitation(invitation, InvitationStep::Accept { by }, at, |_| {});
+            }
+            Self::Declined { invitation, .. } => tree.step_invitation(invitation, InvitationStep::Decline, at, |_| {}),
+            Self::Revoked { invitation, .. } => tree.step_invitation(invitation, InvitationStep::Revoke, at, |_| {}),
+        }
+    }
+
+    /// The invitation that a message is to be sent for, if one is.
+    pub(crate) const fn sending(&self) -> Option<InvitationId> {
+        match self {
+            Self::Sent { invitation, .. } | Self::Resent { invitation, .. } => Some(*invitation),
+            Self::Accepted { .. } | Self::Declined { .. } | Self::Revoked { .. } => None,
+        }
+    }
+
+    pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
+        match self {
+            Self::Sent { organization, .. }
+            | Self::Resent { organization, .. }
+            | Self::Accepted { organization, .. }
+            | Self::Declined { organization, .. }
+            | Self::Revoked { organization, .. } => vec![*organization],
+        }
+    }
+
+    pub(crate) fn principals(&self) -> Vec<PrincipalId> {
+        match self {
+            Self::Sent { inviter: by, .. } | Self::Resent { by, .. } | Self::Accepted { by, .. } => vec![*by],
+            Self::Declined { .. } | Self::Revoked { .. } => Vec::new(),
+        }
+    }
+}
+
+impl Group {
+    /// Whether a principal has a role in the group already.
+    pub(crate) fn has(&self, principal: PrincipalId, role: GroupRole) -> bool {
+        match role {
+            GroupRole::Owner => self.owners.contains(&principal),
+            GroupRole::Member => self.members.contains(&Participant::Principal(principal)),
+        }
+    }
+}
+
+/// Accepts an invitation: the actor becomes a member of the organization, and owner or
+/// member of the group, in one commit (INV-7). The organization comes from the record.
+pub struct AcceptInvitation {
+    /// The token, as presented.
+    pub token: InvitationToken,
+    /// The actor's address.
+    pub address: Address,
+    /// Whether the service has verified that the address is the actor's.
+    pub verified: bool,
+    /// What the actor is called, if they are new to the tree.
+    pub name: crate::Name,
+}
+
+impl Command for AcceptInvitation {
+    /// Where they have come in.
+    type Output = (OrganizationId, GroupId, GroupRole);
+    type Error = InvitationError;
+
+    fn operation(&self) -> Operation {
+        Operation::AcceptInvitation
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::default()
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<Self::Output, InvitationError> {
+        let (tree, at) = (scene.tree, scene.at);
+        let missing = Precondition::NotFound { what: "invitation" };
+        let found = tree.index.tokens.get(&self.token.hash()).and_then(|id| tree.invitations.get(id));
+        let found = found.filter(|invitation| invitation.token.matches(&self.token)).ok_or(missing.clone())?;
+        let by = scene.actor().ok_or(missing.clone())?;
+        // INV-5: the token and the verified address must both match; another address is
+        // refused without spending the invitation.
+        let invited = tree.invitee(found.id).ok_or(missing)?;
+        if invited.key() != self.address.key() {
+            return Err(InvitationError::RecipientMismatch);
+        }
+        if !self.verified && !tree.rules().invitations.trust_unverified {
+            return Err(InvitationError::Unverified);
+        }
+        let answer = (found.organization, found.group, found.role);
+        let accepted = found.state.step(InvitationStep::Accept { by }, at)?;
+        if accepted == found.state {
+            return Ok(answer);
+        }
+        tree.judge_acceptance(found, by, at)?;
+        self.come_in(scene, found, by)?;
+        Ok(answer)
+    }
+}
+
+impl AcceptInvitation {
+    fn come_in(&self, scene: &mut Scene<'_>, found: &Invitation, by: PrincipalId) -> Result<(), InvitationError> {
+        let (tree, organization) = (scene.tree, found.organization);
+        match tree.principals.get(&by) {
+            None => {
+                tree.fresh(by.uuid())?;
+                scene.emit(MemberEvent::UserKnown { principal: by });
+            }
+            Some(Principal::Machine { .. }) => return Err(Precondition::NotFound { what: "user" }.into()),
+            Some(Principal::User) => {}
+        }
+        let known = tree.person(by);
+        if known.is_none_or(|person| person.address.is_none()) {
+            let name = known.map_or_else(|| self.name.clone(), |person| person.name.clone());
+            let person = Person::named(name).reachable_at(self.address.clone());
+            scene.write(RecordKey::Person(by), Some(Record::Person(person)));
+        }
+        if !tree.members.contains_key(&(organization, by)) {
+            scene.emit(MemberEvent::Added { organization, principal: by });
+        }
+        let group = tree.group_in(organization, found.group)?;
+        if !group.has(by, found.role) {
+            scene.emit(match found.role {
+                GroupRole::Owner => GroupEvent::OwnerAdded { organization, group: group.id, owner: by },
+                GroupRole::Member => {
+                    let participant = Participant::Principal(by);
+                    GroupEvent::MemberAdded { organization, group: group.id, participant, self_granted: false }
+                }
+            });
+        }
+        scene.emit(InvitationEvent::Accepted { organization, invitation: found.id, by });
+        Ok(())
+    }
+}

@@ -1,0 +1,620 @@
+//! Links: a group of an ancestor, made active in a descendant.
+//!
+//! | command | requires | emits |
+//! |---|---|---|
+//! | [`LinkGroup`] | ownership of source, target and group | `Linked` |
+//! | [`ChangeLink`] | the same | `Changed` |
+//! | [`OptOutOfLink`], [`OptInToLink`] | ownership of the organization that is reached | `OptedOut`, `OptedIn` |
+//! | [`EndLink`] | ownership of source or target | nestings that end, then `Ended` |
+//!
+//! Rules: GRP-2, GRP-4 to GRP-6, GRP-8.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::set::{ClaimSet, OWNER_BIT};
+use crate::command::{Command, Operation, Scene, Subjects};
+use crate::event::Recorded;
+use crate::group::{Group, GroupEvent, Participant};
+use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
+use crate::index::Index;
+use crate::refusal::{Precondition, list, rule_errors};
+use crate::role::Privilege;
+use crate::subscription::Feature;
+use crate::time::{Timestamp, Window};
+use crate::tree::OrganizationTree;
+
+/// What a link gives in the organizations that it reaches (GRP-2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkGives {
+    /// What the group gives at home.
+    #[default]
+    Inherit,
+    /// Of what the group gives, only this.
+    Narrowed(BTreeSet<Privilege>),
+}
+
+/// How far a link reaches (GRP-8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// The target alone.
+    #[default]
+    Target,
+    /// The target and its children.
+    Children,
+    /// The target and everything below it.
+    Subtree,
+}
+
+/// The terms of a link. The default inherits, makes no owners, reaches the target alone and
+/// has no end.
+///
+/// ```
+/// use bailiwick::{LinkTerms, OrganizationId, Reach};
+/// let all_but_one = LinkTerms {
+///     reach: Reach::Subtree,
+///     future: true,
+///     exclusions: [OrganizationId::from_u128(7)?].into(),
+///     ..LinkTerms::default()
+/// };
+/// # Ok::<(), bailiwick::InvalidId>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkTerms {
+    /// What it gives.
+    #[serde(default)]
+    pub gives: LinkGives,
+    /// Whether a group that carries Owner makes owners where it is linked.
+    #[serde(default)]
+    pub makes_owners: bool,
+    /// How far it reaches.
+    #[serde(default)]
+    pub reach: Reach,
+    /// Whether it reaches organizations that come later too.
+    #[serde(default)]
+    pub future: bool,
+    /// Organizations below the target that it does not reach, nor anything below them. They
+    /// always win.
+    #[serde(default)]
+    pub exclusions: BTreeSet<OrganizationId>,
+    /// When it counts.
+    #[serde(default)]
+    pub window: Window,
+}
+
+/// A link as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) source: OrganizationId,
+    pub(crate) group: GroupId,
+    pub(crate) target: OrganizationId,
+    pub(crate) terms: LinkTerms,
+    /// What was in reach when the terms were set; all that is reached, unless `future`.
+    pub(crate) present: BTreeSet<OrganizationId>,
+    pub(crate) opted_out: BTreeSet<OrganizationId>,
+}
+
+impl Link {
+    /// Its identifier.
+    pub const fn id(&self) -> LinkId {
+        self.id
+    }
+
+    /// The organization that the group lives in.
+    pub const fn source(&self) -> OrganizationId {
+        self.source
+    }
+
+    /// The group.
+    pub const fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// The organization that it goes to.
+    pub const fn target(&self) -> OrganizationId {
+        self.target
+    }
+
+    /// Its terms.
+    pub const fn terms(&self) -> &LinkTerms {
+        &self.terms
+    }
+
+    /// The organizations whose owners opted out.
+    pub const fn opted_out(&self) -> &BTreeSet<OrganizationId> {
+        &self.opted_out
+    }
+}
+
+/// Links a group to a descendant organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkGroup {
+    /// The new link.
+    pub link: LinkId,
+    /// The organization that the group lives in.
+    pub source: OrganizationId,
+    /// The group.
+    pub group: GroupId,
+    /// A descendant of the source.
+    pub target: OrganizationId,
+    /// The terms.
+    pub terms: LinkTerms,
+}
+
+impl Command for LinkGroup {
+    /// The organizations that it reaches now.
+    type Output = BTreeSet<OrganizationId>;
+    type Error = LinkError;
+
+    fn operation(&self) -> Operation {
+        Operation::LinkGroup
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::link(self.source, self.target).group(self.group)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<Self::Output, LinkError> {
+        let (tree, at) = (scene.tree, scene.at);
+        let (link, source, group, target) = (self.link, self.source, self.group, self.target);
+        tree.require(Feature::CrossOrganizationLinks, at)?;
+        tree.group_in(source, group)?;
+        tree.find(target)?;
+        // GRP-4: a link runs from an ancestor to one of its descendants.
+        if source == target {
+            return Err(LinkError::ToItself { organization: source });
+        }
+        if tree.is_ancestor(target, source) {
+            return Err(LinkError::ToAncestor { from: source, to: target });
+        }
+        if !tree.is_ancestor(source, target) {
+            return Err(LinkError::NotDownward { from: source, to: target });
+        }
+        // GRP-4: one link of a group to a target.
+        if let Some(link) = tree.index.link_at.get(&(group, target)) {
+            return Err(LinkError::AlreadyLinked { link: *link });
+        }
+        tree.fresh(link.uuid())?;
+        let present = scene.check_terms(tree.group_in(source, group)?, target, &self.terms)?;
+        scene.emit(LinkEvent::Linked {
+            link,
+            source,
+            group,
+            target,
+            terms: self.terms.clone(),
+            present: present.clone(),
+        });
+        Ok(present)
+    }
+}
+
+/// Gives a link other terms. Those who opted out stay out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeLink {
+    /// The organization that the group lives in.
+    pub source: OrganizationId,
+    /// The group.
+    pub group: GroupId,
+    /// Where it is linked to.
+    pub target: OrganizationId,
+    /// The new terms, all of them.
+    pub terms: LinkTerms,
+}
+
+impl Command for ChangeLink {
+    /// The organizations that it reaches now.
+    type Output = BTreeSet<OrganizationId>;
+    type Error = LinkError;
+
+    fn operation(&self) -> Operation {
+        Operation::ChangeLink
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::link(self.source, self.target).group(self.group)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<Self::Output, LinkError> {
+        let (tree, source, target) = (scene.tree, self.source, self.target);
+        tree.require(Feature::CrossOrganizationLinks, scene.at)?;
+        let group = tree.group_in(source, self.group)?;
+        let link = *tree.index.link_at.get(&(self.group, target)).ok_or(Precondition::NotFound { what: "link" })?;
+        let present = scene.check_terms(group, target, &self.terms)?;
+        scene.emit(LinkEvent::Changed { link, source, target, terms: self.terms.clone(), present: present.clone() });
+        Ok(present)
+    }
+}
+
+/// Ends a link, and the access it gave, at once (GRP-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndLink {
+    /// The source or the target; the actor owns it.
+    pub organization: OrganizationId,
+    /// The link.
+    pub link: LinkId,
+}
+
+impl Command for EndLink {
+    type Output = ();
+    type Error = LinkError;
+
+    fn operation(&self) -> Operation {
+        Operation::EndLink
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
+        let link = scene.tree.links.get(&self.link);
+        let link = link.filter(|link| link.source == self.organization || link.target == self.organization);
+        end_link(scene, link.ok_or(Precondition::NotFound { what: "link" })?);
+        Ok(())
+    }
+}
+
+/// Ends a link, and the nestings that only it allowed (GRP-3).
+pub(crate) fn end_link(scene: &mut Scene<'_>, link: &Link) {
+    let (tree, participant) = (scene.tree, Participant::Group(link.group));
+    for outer in Index::row(&tree.index.groups_of, participant).filter_map(|id| tree.groups.get(id)) {
+        let leans = outer.organization != link.source && tree.is_in_reach(link, outer.organization);
+        let mut others = tree.links_toward(link.group, outer.organization).filter(|other| other.id != link.id);
+        if leans && !others.any(|other| tree.is_in_reach(other, outer.organization)) {
+            scene.emit(GroupEvent::MemberRemoved { organization: outer.organization, group: outer.id, participant });
+        }
+    }
+    scene.emit(LinkEvent::Ended { link: link.id, source: link.source, target: link.target });
+}
+
+/// Takes an organization out of a link's reach, by its own owner alone (GRP-8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptOutOfLink {
+    /// The organization that is reached.
+    pub organization: OrganizationId,
+    /// The link.
+    pub link: LinkId,
+}
+
+impl Command for OptOutOfLink {
+    type Output = ();
+    type Error = LinkError;
+
+    fn operation(&self) -> Operation {
+        Operation::OptOutOfLink
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
+        let (organization, link) = (self.organization, self.link);
+        let found = scene.tree.links.get(&link).filter(|link| scene.tree.is_in_reach(link, organization));
+        found.ok_or(Precondition::NotFound { what: "link" })?;
+        scene.emit(LinkEvent::OptedOut { organization, link });
+        Ok(())
+    }
+}
+
+/// Takes an opt-out back; the actor hands on what the link gives there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptInToLink {
+    /// The organization that opted out.
+    pub organization: OrganizationId,
+    /// The link.
+    pub link: LinkId,
+}
+
+impl Command for OptInToLink {
+    type Output = ();
+    type Error = LinkError;
+
+    fn operation(&self) -> Operation {
+        Operation::OptOutOfLink
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
+        let (organization, link) = (self.organization, self.link);
+        scene.tree.require(Feature::CrossOrganizationLinks, scene.at)?;
+        let found = scene.tree.links.get(&link).filter(|link| link.opted_out.contains(&organization));
+        found.ok_or(Precondition::NotFound { what: "link" })?;
+        scene.emit(LinkEvent::OptedIn { organization, link });
+        Ok(())
+    }
+}
+
+/// What happened to a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LinkEvent {
+    /// A group was linked.
+    Linked {
+        /// The link.
+        link: LinkId,
+        /// Where the group lives.
+        source: OrganizationId,
+        /// The group.
+        group: GroupId,
+        /// Where it is linked to.
+        target: OrganizationId,
+        /// On which terms.
+        terms: LinkTerms,
+        /// What they reach now.
+        present: BTreeSet<OrganizationId>,
+    },
+    /// Its terms changed.
+    Changed {
+        /// The link.
+        link: LinkId,
+        /// Where the group lives.
+        source: OrganizationId,
+        /// Where it is linked to.
+        target: OrganizationId,
+        /// The new terms.
+        terms: LinkTerms,
+        /// What they reach now.
+        present: BTreeSet<OrganizationId>,
+    },
+    /// An organization opted out.
+    OptedOut {
+        /// Which.
+        organization: OrganizationId,
+        /// Of which link.
+        link: LinkId,
+    },
+    /// An organization took its opt-out back.
+    OptedIn {
+        /// Which.
+        organization: OrganizationId,
+        /// Of which link.
+        link: LinkId,
+    },
+    /// It ended.
+    Ended {
+        /// The link.
+        link: LinkId,
+        /// Where the group lives.
+        source: OrganizationId,
+        /// Where it was linked to.
+        target: OrganizationId,
+    },
+}
+
+rule_errors! {
+    /// Why a group was not linked, or a link not changed or ended.
+    pub enum LinkError + Precondition {
+        #[error("a group is active in its own organization {organization}: it needs no link there")]
+        ToItself { organization: OrganizationId } = Conflict, "link.to_itself", "GRP-4";
+        #[error("links run downward: {to} is above {from}")]
+        ToAncestor { from: OrganizationId, to: OrganizationId } = Conflict, "link.to_ancestor", "GRP-4";
+        #[error("links run downward: {to} is not below {from}")]
+        NotDownward { from: OrganizationId, to: OrganizationId } = Conflict, "link.not_downward", "GRP-4";
+        #[error("the group is linked there already by {link}: change that link instead")]
+        AlreadyLinked { link: LinkId } = Conflict, "link.already_linked", "GRP-4";
+        #[error("a link gives no more than its group does at home; too much: {}", list(claims))]
+        Wider { claims: Vec<crate::Claim> } = Invalid, "link.wider", "GRP-2";
+        #[error("the actor must own every organization that is reached; missing: {}", list(organizations))]
+        ReachNotOwned { organizations: Vec<OrganizationId> } = Forbidden, "link.reach_not_owned", "GRP-8";
+        #[error("{organization} is not below the target, so it cannot be excluded")]
+        ExclusionOutside { organization: OrganizationId } = Invalid, "link.exclusion_outside", "GRP-8";
+        #[error("the link would be over before it begins")]
+        AlreadyOver = Invalid, "link.already_over", "GRP-8";
+    }
+}
+
+impl LinkEvent {
+    pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
+        match self {
+            Self::Linked { link, source, group, target, terms, present } => tree.put_link(Link {
+                id: *link,
+                source: *source,
+                group: *group,
+                target: *target,
+                terms: terms.clone(),
+                present: present.clone(),
+                opted_out: BTreeSet::new(),
+            }),
+            Self::Changed { link, terms, present, .. } => {
+                if let Some(link) = tree.links.get_mut(link) {
+                    (link.terms, link.present) = (terms.clone(), present.clone());
+                }
+            }
+            Self::OptedOut { organization, link } => {
+                if let Some(link) = tree.links.get_mut(link) {
+                    link.opted_out.insert(*organization);
+                }
+            }
+            Self::OptedIn { organization, link } => {
+                if let Some(link) = tree.links.get_mut(link) {
+                    link.opted_out.remove(organization);
+                }
+            }
+            Self::Ended { link, .. } => tree.drop_link(*link),
+        }
+    }
+
+    pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
+        match self {
+            Self::Linked { source, target, .. }
+            | Self::Changed { source, target, .. }
+            | Self::Ended { source, target, .. } => vec![*source, *target],
+            Self::OptedOut { organization, .. } | Self::OptedIn { organization, .. } => vec![*organization],
+        }
+    }
+
+    pub(crate) fn principals(&self) -> Vec<PrincipalId> {
+        Vec::new()
+    }
+}
+
+impl Scene<'_> {
+    /// Whether a link may have these terms; answers what they reach now.
+    fn check_terms(
+        &self,
+        group: &Group,
+        target: OrganizationId,
+        terms: &LinkTerms,
+    ) -> Result<BTreeSet<OrganizationId>, LinkError> {
+        let (tree, at) = (self.tree, self.at);
+        if terms.window.is_over(at) {
+            return Err(LinkError::AlreadyOver);
+        }
+        if let Some(organization) =
+            terms.exclusions.iter().find(|organization| !tree.is_ancestor(target, **organization))
+        {
+            return Err(LinkError::ExclusionOutside { organization: *organization });
+        }
+        if let LinkGives::Narrowed(gives) = &terms.gives {
+            tree.check_declared(target, gives)?;
+            // GRP-2: at a link the same, or a narrower set.
+            let wider = tree.expand(gives, target).without(&tree.expand(&group.gives, target));
+            if !wider.is_empty() {
+                return Err(LinkError::Wider { claims: tree.catalog().names(&wider).cloned().collect() });
+            }
+        }
+        let present: BTreeSet<OrganizationId> = tree.in_reach(target, terms).collect();
+        // GRP-8: the actor owns every organization that is reached, for as long as it lasts (MEM-8).
+        let owner = tree.catalog().expand(&crate::Grantable::Owner);
+        let owned = |organization: &OrganizationId| {
+            self.actor().is_some_and(|actor| {
+                tree.access().lacking(actor, *organization, &owner, terms.window.end(), at).is_empty()
+            })
+        };
+        let organizations: Vec<OrganizationId> =
+            present.iter().copied().filter(|organization| !owned(organization)).collect();
+        if organizations.is_empty() { Ok(present) } else { Err(LinkError::ReachNotOwned { organizations }) }
+    }
+
+    /// MEM-8: what is added to a group is handed on wherever the group is linked, too.
+    pub(crate) fn may_widen_links(&self, group: GroupId, added: &BTreeSet<Privilege>) -> Result<(), Precondition> {
+        let (tree, Some(actor)) = (self.tree, self.actor()) else { return Ok(()) };
+        for link in tree.links_of(group) {
+            for organization in tree.reached(link) {
+                let mut wanted = tree.expand(added, organization);
+                if let LinkGives::Narrowed(gives) = &link.terms.gives {
+                    let beyond = wanted.without(&tree.expand(gives, organization));
+                    wanted = wanted.without(&beyond);
+                }
+                if !link.terms.makes_owners {
+                    wanted = without_owner(wanted);
+                }
+                let missing = tree.access().lacking(actor, organization, &wanted, link.terms.window.end(), self.at);
+                if !missing.is_empty() {
+                    let claims = tree.catalog().names(&missing).cloned().map(crate::Grantable::Claim);
+                    return Err(Precondition::HandsOnMore { claims: claims.collect() });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// GRP-2: a group that carries Owner makes owners below only where the link says so; what
+/// Owner implies goes with it.
+fn without_owner(set: ClaimSet) -> ClaimSet {
+    if set.contains(OWNER_BIT) { ClaimSet::new() } else { set }
+}
+
+impl OrganizationTree {
+    /// A link.
+    pub fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(&id)
+    }
+
+    /// The links of a group, by target.
+    pub fn links_of(&self, group: GroupId) -> impl Iterator<Item = &Link> {
+        let row = (group, OrganizationId::MIN)..=(group, OrganizationId::MAX);
+        self.index.link_at.range(row).filter_map(|(_, link)| self.links.get(link))
+    }
+
+    /// The links into an organization, its ancestors' with their reach among them, whether
+    /// they count now or not.
+    pub fn links_into(&self, organization: OrganizationId) -> impl Iterator<Item = &Link> {
+        self.path(organization)
+            .flat_map(|target| self.index.links_in(target))
+            .filter_map(|link| self.links.get(&link))
+            .filter(move |link| self.is_in_reach(link, organization))
+    }
+
+    /// The links of a group whose target is the organization or an ancestor of it.
+    pub(crate) fn links_toward(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
+        let links = self.path(organization).filter_map(move |target| self.index.link_at.get(&(group, target)));
+        links.filter_map(|link| self.links.get(link))
+    }
+
+    /// The organizations that these terms reach from a target, before anyone opts out.
+    fn in_reach<'a>(
+        &'a self,
+        target: OrganizationId,
+        terms: &'a LinkTerms,
+    ) -> impl Iterator<Item = OrganizationId> + 'a {
+        let level = self.level(target).unwrap_or_default();
+        let near = move |id: &OrganizationId| match terms.reach {
+            Reach::Target => *id == target,
+            Reach::Children => self.level(*id).is_some_and(|other| other <= level.saturating_add(1)),
+            Reach::Subtree => true,
+        };
+        self.subtree(target).filter(near).filter(|id| !self.is_excluded(terms, *id))
+    }
+
+    /// GRP-8: exclusions always win, over everything below them too.
+    fn is_excluded(&self, terms: &LinkTerms, organization: OrganizationId) -> bool {
+        !terms.exclusions.is_empty() && self.path(organization).any(|id| terms.exclusions.contains(&id))
+    }
+
+    /// The organizations that a link reaches, whether it counts now or not.
+    pub fn reached<'a>(&'a self, link: &'a Link) -> impl Iterator<Item = OrganizationId> + 'a {
+        self.in_reach(link.target, &link.terms).filter(|organization| self.is_in_reach(link, *organization))
+    }
+
+    /// GRP-8: whether an organization lies in a link's reach: near enough, there when it was
+    /// made unless it reaches future ones, not excluded, not opted out.
+    pub(crate) fn is_in_reach(&self, link: &Link, organization: OrganizationId) -> bool {
+        let Some(found) = self.organizations.get(&organization) else { return false };
+        let near = match link.terms.reach {
+            _ if organization == link.target => true,
+            Reach::Target => false,
+            Reach::Children => found.parent() == Some(link.target),
+            Reach::Subtree => found.ancestors().contains(&link.target),
+        };
+        near && (link.terms.future || link.present.contains(&organization))
+            && !self.is_excluded(&link.terms, organization)
+            && !link.opted_out.contains(&organization)
+    }
+
+    /// GRP-5: whether a group is active in an organization: at home, or where a link that
+    /// counts at `at` reaches.
+    pub fn is_group_active(&self, group: GroupId, organization: OrganizationId, at: Timestamp) -> bool {
+        let home = self.groups.get(&group).map(|group| group.organization);
+        home == Some(organization)
+            || (self.links_stand(at)
+                && self
+                    .links_toward(group, organization)
+                    .any(|link| link.terms.window.contains(at) && self.is_in_reach(link, organization)))
+    }
+
+    /// GRP-8: the links whose reach a new child of `parent` is created into.
+    pub(crate) fn links_reaching_child_of(&self, parent: OrganizationId, at: Timestamp) -> Vec<LinkId> {
+        let reaches = |link: &&Link| {
+            let near = match link.terms.reach {
+                Reach::Target => false,
+                Reach::Children => link.target == parent,
+                Reach::Subtree => true,
+            };
+            near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
+        };
+        let links = self.path(parent).flat_map(|target| self.index.links_in(target));
+        links.filter_map(|link| self.links.get(&link)).filter(reaches).map(|link| link.id).collect()
+    }
+}

@@ -1,0 +1,533 @@
+//! Organizations: founding a root, creating below one, editing.
+//!
+//! | command | requires | emits |
+//! |---|---|---|
+//! | [`FoundTree`] | the operator | `Created`, `Granted` |
+//! | [`FoundDetached`] | ownership of the acting organization | `Created`, `Granted` |
+//! | [`CreateOrganization`] | ownership of the parent, which is the acting organization | `Created`, `Granted` |
+//! | [`EditOrganization`] | `organizations.edit`, or `customers.edit` in the parent | `Edited` |
+//!
+//! Rules: HIE-1 to HIE-4, HIE-7, HIE-8.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::claim::Grantable;
+use crate::command::{Actor, Command, Operation, Scene, Subjects};
+use crate::event::Recorded;
+use crate::grant::{Grant, GrantEvent};
+use crate::id::{LinkId, OrganizationId, PrincipalId};
+use crate::member::MemberEvent;
+use crate::name::{CapabilityName, Description, Name, Region, Slug, Tag};
+use crate::person::{Person, Record, RecordKey};
+use crate::refusal::{Precondition, rule_errors};
+use crate::role::Privilege;
+use crate::subscription::{Feature, UsageLimit};
+use crate::time::{Timestamp, Window};
+use crate::tree::OrganizationTree;
+
+/// What an organization is called and where it belongs; its description is a
+/// [`Record`](crate::Record).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name.
+    pub name: Name,
+    /// Its short name, unique in the tree (HIE-8).
+    pub slug: Slug,
+    /// Its region, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<Tag>,
+}
+
+/// An organization: a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    pub(crate) id: OrganizationId,
+    /// From the root down to the parent; empty at the root.
+    pub(crate) ancestors: Arc<[OrganizationId]>,
+    pub(crate) profile: Profile,
+    pub(crate) active: bool,
+    pub(crate) created: Timestamp,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) capabilities: BTreeMap<CapabilityName, Option<Timestamp>>,
+    /// The version and instant at which it stopped being a root of its own, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) former: Option<(crate::Version, Timestamp)>,
+}
+
+impl Organization {
+    /// Its identifier.
+    pub const fn id(&self) -> OrganizationId {
+        self.id
+    }
+
+    /// Its parent; a root has none (HIE-1).
+    pub fn parent(&self) -> Option<OrganizationId> {
+        self.ancestors.last().copied()
+    }
+
+    /// Its ancestors, from the root down to its parent.
+    pub fn ancestors(&self) -> &[OrganizationId] {
+        &self.ancestors
+    }
+
+    /// Its level, counted from 1 at the root.
+    pub fn level(&self) -> usize {
+        self.ancestors.len().saturating_add(1)
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &Name {
+        &self.profile.name
+    }
+
+    /// Its short name.
+    pub const fn slug(&self) -> &Slug {
+        &self.profile.slug
+    }
+
+    /// Its region, if any.
+    pub const fn region(&self) -> Option<&Region> {
+        self.profile.region.as_ref()
+    }
+
+    /// Its tags.
+    pub const fn tags(&self) -> &BTreeSet<Tag> {
+        &self.profile.tags
+    }
+
+    /// When it was created.
+    pub const fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// Whether it is itself active; see
+    /// [`OrganizationTree::is_active`](crate::OrganizationTree::is_active) for its ancestors too.
+    pub const fn is_itself_active(&self) -> bool {
+        self.active
+    }
+
+    /// The capabilities assigned to it, each with its end (LIC-5).
+    pub const fn capabilities(&self) -> &BTreeMap<CapabilityName, Option<Timestamp>> {
+        &self.capabilities
+    }
+}
+
+/// Founds a root and with it a tree; decided on [`OrganizationTree::empty`].
+///
+/// ```
+/// # use std::sync::Arc;
+/// use bailiwick::{Catalog, Context, CommitKey, Domain, FoundTree, OrganizationId, OrganizationTree, Person, PrincipalId, Rules};
+/// let domain = Arc::new(Domain { catalog: Catalog::new([])?, rules: Rules::provider() });
+/// let root = OrganizationId::from_u128(1)?;
+/// let ada = PrincipalId::from_u128(10)?;
+/// let operator = PrincipalId::from_u128(99)?;
+/// let context = Context::operator(operator, "2026-01-01T00:00:00Z".parse()?, CommitKey::from_u128(1)?);
+/// let mut tree = OrganizationTree::empty(root, domain);
+/// let founded = tree.decide(&context, &FoundTree {
+///     root,
+///     name: "Fabrikam".parse()?,
+///     owner: ada,
+///     person: Person::named("Ada".parse()?),
+/// })?;
+/// tree.apply(&founded.changes)?;
+/// assert!(tree.access().owns(ada, root, context.at));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTree {
+    /// The root, which is also the identifier of the tree.
+    pub root: OrganizationId,
+    /// Its name.
+    pub name: Name,
+    /// Its first owner.
+    pub owner: PrincipalId,
+    /// What is known of them.
+    pub person: Person,
+}
+
+impl Command for FoundTree {
+    type Output = ();
+    type Error = OrganizationError;
+
+    fn operation(&self) -> Operation {
+        Operation::FoundTree
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::default()
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), OrganizationError> {
+        let new = NewRoot { root: self.root, name: &self.name, owner: self.owner, person: Some(&self.person) };
+        new.decide(scene)
+    }
+}
+
+/// Founds a tree of one's own from within another; decided on [`OrganizationTree::empty`]
+/// by [`OrganizationTree::found_detached`](crate::OrganizationTree::found_detached) (HIE-4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDetached {
+    /// The new root.
+    pub root: OrganizationId,
+    /// Its name.
+    pub name: Name,
+}
+
+/// A root as both ways of founding one make it.
+pub(crate) struct NewRoot<'a> {
+    pub(crate) root: OrganizationId,
+    pub(crate) name: &'a Name,
+    pub(crate) owner: PrincipalId,
+    pub(crate) person: Option<&'a Person>,
+}
+
+impl NewRoot<'_> {
+    pub(crate) fn decide(&self, scene: &mut Scene<'_>) -> Result<(), OrganizationError> {
+        if self.root != scene.tree.root() || scene.tree.version() != crate::Version::ZERO {
+            return Err(Precondition::IdAlreadyUsed { id: self.root.uuid() }.into());
+        }
+        let profile =
+            Profile { name: self.name.clone(), slug: Slug::of(self.name), region: None, tags: BTreeSet::new() };
+        scene.emit(OrganizationEvent::Created { organization: self.root, parent: None, profile });
+        scene.emit(MemberEvent::UserKnown { principal: self.owner });
+        if let Some(person) = self.person {
+            scene.write(RecordKey::Person(self.owner), Some(Record::Person(person.clone())));
+        }
+        first_owner(scene, self.root, self.owner);
+        Ok(())
+    }
+}
+
+/// CLM-5: the creator, or a named user, is the first owner.
+fn first_owner(scene: &mut Scene<'_>, organization: OrganizationId, owner: PrincipalId) {
+    scene.emit(MemberEvent::Added { organization, principal: owner });
+    let grant = Grant { privilege: Privilege::Claim(Grantable::Owner), window: Window::ALWAYS };
+    scene.emit(GrantEvent::Granted { organization, principal: owner, grant });
+}
+
+/// Creates a sub-organization under the acting organization (HIE-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateOrganization {
+    /// The new organization.
+    pub organization: OrganizationId,
+    /// Its parent, which must be the acting organization.
+    pub parent: OrganizationId,
+    /// Its name.
+    pub name: Name,
+    /// Its slug; `None` derives one from the name, with a number behind it if that is taken.
+    pub slug: Option<Slug>,
+    /// Its first owner, a user known in the tree; `None` is the creator.
+    pub owner: Option<PrincipalId>,
+}
+
+/// What the creator of an organization is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// The slug that it got.
+    pub slug: Slug,
+    /// The links whose reach it was created into (GRP-8); its owners can opt out of each.
+    pub reached_by: Vec<LinkId>,
+}
+
+impl Command for CreateOrganization {
+    type Output = Created;
+    type Error = OrganizationError;
+
+    fn operation(&self) -> Operation {
+        Operation::CreateOrganization
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.parent)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<Created, OrganizationError> {
+        let (tree, at) = (scene.tree, scene.at);
+        let parent = tree.find(self.parent)?;
+        // HIE-3: it is created under the acting organization, which must be the parent.
+        if scene.context.acting != Some(self.parent) {
+            return Err(OrganizationError::NotActingFrom { parent: self.parent });
+        }
+        tree.fresh(self.organization.uuid())?;
+        tree.require(Feature::SubOrganizations, at)?;
+        tree.room(self.parent, UsageLimit::SubOrganizations, at)?;
+        if let Some(capability) = &tree.rules().managing_capability {
+            // LIC-7: where the rules say so, one without the capability creates no children.
+            if !tree.is_capable(self.parent, capability, at) {
+                return Err(OrganizationError::NotCapable { parent: self.parent, capability: capability.clone() });
+            }
+        }
+        tree.check_level(parent.level().saturating_add(1))?;
+        let owner = match (self.owner, scene.context.actor) {
+            (Some(owner), _) => owner,
+            (None, Actor::Principal(creator)) => creator,
+            (None, Actor::Operator(_)) => return Err(OrganizationError::NoOwner),
+        };
+        if !tree.is_user(owner) {
+            return Err(Precondition::NotFound { what: "user" }.into());
+        }
+        let slug = tree.choose_slug(&self.name, self.slug.as_ref())?;
+        let reached_by = tree.links_reaching_child_of(self.parent, at);
+        let profile = Profile { name: self.name.clone(), slug: slug.clone(), region: None, tags: BTreeSet::new() };
+        let (organization, parent) = (self.organization, Some(self.parent));
+        scene.emit(OrganizationEvent::Created { organization, parent, profile });
+        first_owner(scene, organization, owner);
+        Ok(Created { slug, reached_by })
+    }
+}
+
+/// What becomes of one value in an edit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Edit<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It becomes this.
+    Set(T),
+    /// It becomes none.
+    Clear,
+}
+
+impl<T: Clone> Edit<T> {
+    fn of(&self, old: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => old,
+            Self::Set(new) => Some(new.clone()),
+            Self::Clear => None,
+        }
+    }
+}
+
+/// Changes what an organization is called and described as. A rename leaves the slug as it
+/// is unless asked (HIE-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditOrganization {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// A new name.
+    pub name: Option<Name>,
+    /// A new slug; clearing derives it from the name.
+    pub slug: Edit<Slug>,
+    /// A new region.
+    pub region: Edit<Region>,
+    /// New tags, all of them.
+    pub tags: Option<BTreeSet<Tag>>,
+    /// A new description.
+    pub description: Edit<Description>,
+}
+
+impl EditOrganization {
+    /// An edit that keeps everything, to be filled in.
+    pub const fn of(organization: OrganizationId) -> Self {
+        Self { organization, name: None, slug: Edit::Keep, region: Edit::Keep, tags: None, description: Edit::Keep }
+    }
+}
+
+impl Command for EditOrganization {
+    type Output = ();
+    type Error = OrganizationError;
+
+    fn operation(&self) -> Operation {
+        Operation::EditOrganization
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), OrganizationError> {
+        let tree = scene.tree;
+        let old = &tree.find(self.organization)?.profile;
+        let name = self.name.clone().unwrap_or_else(|| old.name.clone());
+        let slug = match &self.slug {
+            Edit::Keep => old.slug.clone(),
+            Edit::Set(slug) if *slug == old.slug => old.slug.clone(),
+            Edit::Set(slug) => tree.choose_slug(&name, Some(slug))?,
+            Edit::Clear if Slug::of(&name) == old.slug => old.slug.clone(),
+            Edit::Clear => tree.choose_slug(&name, None)?,
+        };
+        let region = self.region.of(old.region.clone());
+        let tags = self.tags.clone().unwrap_or_else(|| old.tags.clone());
+        let profile = Profile { name, slug, region, tags };
+        if profile != *old {
+            scene.emit(OrganizationEvent::Edited { organization: self.organization, profile });
+        }
+        let key = RecordKey::Description(self.organization);
+        match &self.description {
+            Edit::Keep => {}
+            Edit::Set(description) => scene.write(key, Some(Record::Description(description.clone()))),
+            Edit::Clear => scene.write(key, None),
+        }
+        Ok(())
+    }
+}
+
+/// What happened to an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OrganizationEvent {
+    /// It was founded or created.
+    Created {
+        /// The organization.
+        organization: OrganizationId,
+        /// Its parent; none for a root.
+        parent: Option<OrganizationId>,
+        /// What it is called.
+        profile: Profile,
+    },
+    /// It was renamed, tagged, or placed in a region.
+    Edited {
+        /// The organization.
+        organization: OrganizationId,
+        /// What it is called now.
+        profile: Profile,
+    },
+    /// It was moved under another parent, with everything below it (HIE-6).
+    Moved {
+        /// The organization.
+        organization: OrganizationId,
+        /// Its new parent.
+        parent: OrganizationId,
+    },
+}
+
+rule_errors! {
+    /// Why an organization was not founded, created or edited.
+    pub enum OrganizationError + Precondition {
+        #[error("a sub-organization is created under the organization one acts from: switch to {parent} first")]
+        NotActingFrom { parent: OrganizationId } = Conflict, "organization.not_acting_from", "HIE-3";
+        #[error("the tree is limited to {limit} levels; level {level} was asked for")]
+        TooDeep { limit: u8, level: usize } = Conflict, "organization.too_deep", "HIE-2";
+        #[error("the slug `{slug}` is taken in this tree: choose another")]
+        SlugTaken { slug: Slug } = Conflict, "organization.slug_taken", "HIE-8";
+        #[error("{parent} lacks the capability `{capability}` to manage sub-organizations")]
+        NotCapable { parent: OrganizationId, capability: CapabilityName } = Forbidden, "organization.not_capable", "LIC-7";
+        #[error("the first owner must be named where the creator is not a user")]
+        NoOwner = Invalid, "organization.no_owner", "CLM-5";
+    }
+}
+
+impl OrganizationEvent {
+    pub(crate) fn apply(&self, tree: &mut OrganizationTree, commit: &Recorded) {
+        match self {
+            Self::Created { organization, parent, profile } => {
+                let ancestors = parent.map_or_else(|| [].into(), |parent| tree.path_to(parent));
+                tree.put_organization(Organization {
+                    id: *organization,
+                    ancestors,
+                    profile: profile.clone(),
+                    active: true,
+                    created: commit.at,
+                    capabilities: BTreeMap::new(),
+                    former: None,
+                });
+            }
+            Self::Edited { organization, profile } => {
+                if let Some(mut changed) = tree.organizations.get(organization).cloned() {
+                    changed.profile = profile.clone();
+                    tree.put_organization(changed);
+                }
+            }
+            Self::Moved { organization, parent } => {
+                let above = tree.path_to(*parent);
+                tree.rebase(*organization, &above);
+            }
+        }
+    }
+
+    /// The organization that this created, if it did.
+    pub(crate) const fn created(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Created { organization, .. } => Some(*organization),
+            Self::Edited { .. } | Self::Moved { .. } => None,
+        }
+    }
+
+    pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
+        match self {
+            Self::Created { organization, parent, .. } => parent.iter().chain([organization]).copied().collect(),
+            Self::Edited { organization, .. } => vec![*organization],
+            Self::Moved { organization, parent } => vec![*organization, *parent],
+        }
+    }
+
+    pub(crate) fn principals(&self) -> Vec<PrincipalId> {
+        Vec::new()
+    }
+}
+
+impl OrganizationTree {
+    /// An organization of this tree. One of another tree and one that does not exist answer
+    /// alike (HIE-7).
+    pub fn organization(&self, id: OrganizationId) -> Option<&Organization> {
+        self.organizations.get(&id)
+    }
+
+    /// Every organization, in the order of their identifiers.
+    pub fn organizations(&self) -> impl Iterator<Item = &Organization> {
+        self.organizations.values()
+    }
+
+    /// The organization with this slug (HIE-8).
+    pub fn by_slug(&self, slug: &Slug) -> Option<&Organization> {
+        self.organizations.get(self.index.slugs.get(slug)?)
+    }
+
+    /// What an organization is for, if it was said.
+    pub fn description(&self, id: OrganizationId) -> Option<&Description> {
+        match self.records.get(&RecordKey::Description(id)) {
+            Some(Record::Description(description)) => Some(description),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn find(&self, id: OrganizationId) -> Result<&Organization, Precondition> {
+        self.organizations.get(&id).ok_or(Precondition::NotFound { what: "organization" })
+    }
+
+    /// HIE-2: the number of levels is limited.
+    pub(crate) fn check_level(&self, level: usize) -> Result<(), OrganizationError> {
+        if self.settings.levels.allows(level) {
+            Ok(())
+        } else {
+            Err(OrganizationError::TooDeep { limit: self.settings.levels.get(), level })
+        }
+    }
+
+    /// HIE-8: the slug asked for if it is free, or one derived from the name that is.
+    fn choose_slug(&self, name: &Name, asked: Option<&Slug>) -> Result<Slug, OrganizationError> {
+        let free = |slug: &Slug| !self.index.slugs.contains_key(slug);
+        if let Some(slug) = asked {
+            return if free(slug) {
+                Ok(slug.clone())
+            } else {
+                Err(OrganizationError::SlugTaken { slug: slug.clone() })
+            };
+        }
+        let derived = Slug::of(name);
+        let numbered = (2..).map(|number| derived.numbered(number));
+        std::iter::once(derived.clone())
+            .chain(numbered)
+            .find(free)
+            .ok_or(OrganizationError::SlugTaken { slug: derived })
+    }
+
+    /// Gives an organization and everything below it a new path.
+    pub(crate) fn rebase(&mut self, organization: OrganizationId, above: &[OrganizationId]) {
+        let subtree: Vec<OrganizationId> = self.subtree(organization).collect();
+        let cut = self.organizations.get(&organization).map_or(0, |top| top.ancestors.len());
+        for id in subtree {
+            let Some(mut moved) = self.organizations.get(&id).cloned() else { continue };
+            moved.ancestors = above.iter().chain(moved.ancestors.iter().skip(cut)).copied().collect();
+            self.put_organization(moved);
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! Moving a subtree, and what stands against it.
+//!
+//! | command | requires | emits |
+//! |---|---|---|
+//! | [`MoveOrganization`] | ownership of it, its old and its new parent | what is severed, then `Moved` |
+//!
+//! What would break is found before anything changes, and can be asked for alone with
+//! [`OrganizationTree::preflight_move`](crate::OrganizationTree::preflight_move). Rules: HIE-6.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::capability::CapabilityEvent;
+use crate::command::{Command, Operation, Scene, Subjects};
+use crate::group::{GroupEvent, Participant};
+use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, ResourceId, RoleId};
+use crate::link::{LinkEvent, LinkGives, Reach};
+use crate::member::{Principal, end_membership};
+use crate::name::{CapabilityName, Slug};
+use crate::organization::OrganizationEvent;
+use crate::refusal::{list, rule_errors};
+use crate::resource::ResourceEvent;
+use crate::role::{Privilege, RoleRef, sever_role};
+use crate::settings::AuthenticationKind;
+use crate::subscription::{Feature, UsageLimit};
+use crate::time::Timestamp;
+use crate::tree::OrganizationTree;
+
+/// Something that stands against a move, an attach or a detach, or that it would change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// The new parent is the organization itself, or below it.
+    WouldCycle,
+    /// It is there already.
+    AlreadyThere,
+    /// The lowest organization of the subtree would be too deep (HIE-2).
+    TooDeep {
+        /// The limit.
+        limit: u8,
+        /// The level it would have.
+        level: usize,
+    },
+    /// The tree that it would join has an organization of that slug.
+    SlugTaken {
+        /// The slug.
+        slug: Slug,
+    },
+    /// The tree that it would join used that identifier for something else.
+    IdTaken {
+        /// How many identifiers.
+        count: usize,
+    },
+    /// It has a subscription of its own that is not cancelled.
+    Subscribed,
+    /// Configuration that only a root has is still set (HIE-9).
+    RootConfiguration {
+        /// Which.
+        kind: AuthenticationKind,
+    },
+    /// The plan there does not allow one more sub-organization.
+    NoRoom,
+    /// The new parent lacks the capability to manage sub-organizations (LIC-7).
+    NotCapable {
+        /// Which.
+        capability: CapabilityName,
+    },
+    /// A link into the subtree would no longer run downward.
+    Link {
+        /// The link.
+        link: LinkId,
+    },
+    /// A group nested in one of the subtree would no longer be active there.
+    Nesting {
+        /// The outer group.
+        group: GroupId,
+        /// The nested one.
+        nested: GroupId,
+    },
+    /// A role defined outside would no longer be usable in the subtree.
+    Role {
+        /// The role.
+        role: RoleId,
+    },
+    /// A capability assigned in the subtree is not effective at the new place.
+    Capability {
+        /// Where it is assigned.
+        organization: OrganizationId,
+        /// Which.
+        capability: CapabilityName,
+    },
+    /// A resource shared into the subtree from outside it.
+    Resource {
+        /// Which.
+        resource: ResourceId,
+        /// With whom.
+        organization: OrganizationId,
+    },
+    /// A machine identity created outside the subtree is a member in it.
+    MachineIdentity {
+        /// Which.
+        principal: PrincipalId,
+        /// Where.
+        organization: OrganizationId,
+    },
+    /// A machine identity that stays behind is the only owner of a group: name another first.
+    GroupOwner {
+        /// The group.
+        group: GroupId,
+    },
+    /// A link whose target stays reaches into the subtree, and no longer will.
+    ReachLost {
+        /// The link.
+        link: LinkId,
+    },
+    /// A link of the new place will reach the subtree.
+    ReachGained {
+        /// The link.
+        link: LinkId,
+    },
+    /// Someone owns an organization of the subtree through a group from outside it.
+    OwnerThroughGroup {
+        /// Who.
+        principal: PrincipalId,
+        /// What they own.
+        organization: OrganizationId,
+    },
+}
+
+impl Obstacle {
+    /// Whether the caller can ask for it to be severed in the same commit.
+    pub const fn is_severable(&self) -> bool {
+        matches!(
+            self,
+            Self::Link { .. }
+                | Self::Nesting { .. }
+                | Self::Role { .. }
+                | Self::Capability { .. }
+                | Self::Resource { .. }
+                | Self::MachineIdentity { .. }
+        )
+    }
+
+    const fn is_warning(&self) -> bool {
+        matches!(self, Self::ReachLost { .. } | Self::ReachGained { .. } | Self::OwnerThroughGroup { .. })
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WouldCycle => f.write_str("the new parent lies in the subtree itself"),
+            Self::AlreadyThere => f.write_str("it is there already"),
+            Self::TooDeep { limit, level } => write!(f, "level {level} of at most {limit}"),
+            Self::SlugTaken { slug } => write!(f, "slug `{slug}` is taken there"),
+            Self::IdTaken { count } => write!(f, "{count} identifiers were used there before"),
+            Self::Subscribed => f.write_str("a subscription of its own"),
+            Self::RootConfiguration { kind } => write!(f, "{kind} is still configured"),
+            Self::NoRoom => f.write_str("the plan there allows no more sub-organizations"),
+            Self::NotCapable { capability } => write!(f, "the new parent lacks `{capability}`"),
+            Self::Link { link } => write!(f, "link {link} would not run downward"),
+            Self::Nesting { group, nested } => write!(f, "group {nested} could not stay nested in {group}"),
+            Self::Role { role } => write!(f, "role {role} would not be usable"),
+            Self::Capability { organization, capability } => {
+                write!(f, "`{capability}` of {organization} would not be covered")
+            }
+            Self::Resource { resource, organization } => {
+                write!(f, "resource {resource} is shared with {organization} from outside")
+            }
+            Self::MachineIdentity { principal, organization } => {
+                write!(f, "machine identity {principal} of {organization} stays behind")
+            }
+            Self::GroupOwner { group } => {
+                write!(f, "group {group} is owned only by a machine identity that stays behind")
+            }
+            Self::ReachLost { link } => write!(f, "link {link} will no longer reach it"),
+            Self::ReachGained { link } => write!(f, "link {link} will reach it"),
+            Self::OwnerThroughGroup { principal, organization } => {
+                write!(f, "{principal} will no longer own {organization} through a group from outside")
+            }
+        }
+    }
+}
+
+/// What was found before a move, an attach or a detach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Preflight {
+    /// What stands against it; those that are severable can be asked to be severed.
+    pub blockers: Vec<Obstacle>,
+    /// What will change with it.
+    pub warnings: Vec<Obstacle>,
+}
+
+impl Preflight {
+    pub(crate) fn of(mut found: Vec<Obstacle>) -> Self {
+        found.sort();
+        found.dedup();
+        let (warnings, blockers) = found.into_iter().partition(Obstacle::is_warning);
+        Self { blockers, warnings }
+    }
+
+    /// What remains in the way: all blockers, or those that cannot be severed.
+    pub fn remaining(&self, sever: bool) -> Vec<Obstacle> {
+        self.blockers.iter().filter(|obstacle| !(sever && obstacle.is_severable())).cloned().collect()
+    }
+}
+
+/// Moves an organization, with everything below it, under another parent of the same tree.
+/// Nobody becomes an owner by it (HIE-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveOrganization {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Its new parent.
+    pub new_parent: OrganizationId,
+    /// Whether links and the rest that would break are severed in the same commit.
+    pub sever: bool,
+}
+
+impl Command for MoveOrganization {
+    /// What was found; its severable blockers were severed.
+    type Output = Preflight;
+    type Error = RelocationError;
+
+    fn operation(&self) -> Operation {
+        Operation::MoveOrganization
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization).under(self.new_parent)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<Preflight, RelocationError> {
+        let (tree, at, organization, parent) = (scene.tree, scene.at, self.organization, self.new_parent);
+        tree.require(Feature::SubOrganizations, at)?;
+        let preflight = tree.preflight_move(organization, parent, at)?;
+        let obstacles = preflight.remaining(self.sever);
+        if !obstacles.is_empty() {
+            return Err(RelocationError::Blocked { obstacles });
+        }
+        sever(scene, organization, &preflight);
+        scene.emit(OrganizationEvent::Moved { organization, parent });
+        Ok(preflight)
+    }
+}
+
+rule_errors! {
+    /// Why an organization was not moved, attached or detached.
+    pub enum RelocationError + Precondition {
+        #[error("in the way: {}", list(obstacles))]
+        Blocked { obstacles: Vec<Obstacle> } = Conflict, "relocation.blocked", "HIE-6";
+        #[error("{organization} is a root: attach it instead")]
+        IsRoot { organization: OrganizationId } = Conflict, "relocation.is_root", "HIE-1";
+        #[error("{organization} is not a root: move it, or detach it first")]
+        NotRoot { organization: OrganizationId } = Conflict, "relocation.not_root", "HIE-5";
+    }
+}
+
+/// Severs what the pre-flight found severable, each as its own event.
+pub(crate) fn sever(scene: &mut Scene<'_>, top: OrganizationId, preflight: &Preflight) {
+    let tree = scene.tree;
+    for obstacle in &preflight.blockers {
+        match obstacle {
+            Obstacle::Link { link } => {
+                if let Some(link) = tree.links.get(link) {
+                    scene.emit(LinkEvent::Ended { link: link.id, source: link.source, target: link.target });
+                }
+            }
+            Obstacle::Nesting { group, nested } => {
+                if let Some(outer) = tree.groups.get(group) {
+                    let participant = Participant::Group(*nested);
+                    scene.emit(GroupEvent::MemberRemoved {
+                        organization: outer.organization,
+                        group: *group,
+                        participant,
+                    });
+                }
+            }
+            Obstacle::Role { role } => sever_role(scene, *role, |id| id == top || tree.is_ancestor(top, id)),
+            Obstacle::Capability { organization, capability } => {
+                let (organization, capability) = (*organization, capability.clone());
+                scene.emit(CapabilityEvent::Withdrawn { organization, capability });
+            }
+            Obstacle::Resource { resource, organization } => {
+                if let Some(share) = tree.shares.get(&(*resource, *organization)) {
+                    let (resource, source, target) = (share.resource, share.source, share.target);
+                    scene.emit(ResourceEvent::Unshared { resource, source, target });
+                }
+            }
+            Obstacle::MachineIdentity { principal, organization } => {
+                end_membership(scene, *organization, *principal);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl OrganizationTree {
+    /// What a move would meet and change, without moving (HIE-6).
+    ///
+    /// [`RelocationError`] if either organization is not in this tree, or the first is the root.
+    pub fn preflight_move(
+        &self,
+        organization: OrganizationId,
+        new_parent: OrganizationId,
+        at: Timestamp,
+    ) -> Result<Preflight, RelocationError> {
+        self.find(new_parent)?;
+        let Some(old_parent) = self.find(organization)?.parent() else {
+            return Err(RelocationError::IsRoot { organization });
+        };
+        let mut found = Vec::new();
+        if organization == new_parent || self.is_ancestor(organization, new_parent) {
+            found.push(Obstacle::WouldCycle);
+            return Ok(Preflight::of(found));
+        }
+        if old_parent == new_parent {
+            found.push(Obstacle::AlreadyThere);
+        }
+        found.extend(self.placement_obstacles(new_parent, self.height(organization), at));
+        let above: BTreeSet<OrganizationId> = self.path(new_parent).collect();
+        found.extend(self.leanings(organization, &above, at));
+        for capability in self.assigned_below(organization) {
+            if !self.is_capable(new_parent, &capability.1, at) {
+                found.push(Obstacle::Capability { organization: capability.0, capability: capability.1 });
+            }
+        }
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter();
+        found.extend(
+            gained
+                .filter(|link| self.links.get(link).is_some_and(|link| !self.is_in_reach(link, organization)))
+                .map(|link| Obstacle::ReachGained { link }),
+        );
+        Ok(Preflight::of(found))
+    }
+
+    /// What stands against a subtree of this height below an organization.
+    pub(crate) fn placement_obstacles(&self, parent: OrganizationId, height: usize, at: Timestamp) -> Vec<Obstacle> {
+        let mut found = Vec::new();
+        let level = self.level(parent).unwrap_or_default().saturating_add(height);
+        if !self.settings.levels.allows(level) {
+            found.push(Obstacle::TooDeep { limit: self.settings.levels.get(), level });
+        }
+        if self.room(parent, UsageLimit::SubOrganizations, at).is_err() {
+            found.push(Obstacle::NoRoom);
+        }
+        if let Some(capability) =
+            self.rules().managing_capability.as_ref().filter(|capability| !self.is_capable(parent, capability, at))
+        {
+            found.push(Obstacle::NotCapable { capability: capability.clone() });
+        }
+        found
+    }
+
+    /// The capabilities assigned in a subtree, each where it is.
+    pub(crate) fn assigned_below(
+        &self,
+        top: OrganizationId,
+    ) -> impl Iterator<Item = (OrganizationId, CapabilityName)> + '_ {
+        let organizations = self.subtree(top).filter_map(|id| self.organizations.get(&id));
+        organizations.flat_map(|organization| {
+            organization.capabilities().keys().map(move |capability| (organization.id(), capability.clone()))
+        })
+    }
+
+    /// What in a subtree leans on places other than `above`, which stay above it.
+    pub(crate) fn leanings(
+        &self,
+        top: OrganizationId,
+        above: &BTreeSet<OrganizationId>,
+        at: Timestamp,
+    ) -> Vec<Obstacle> {
+        let subtree: BTreeSet<OrganizationId> = self.subtree(top).collect();
+        let foreign = |id: OrganizationId| !subtree.contains(&id) && !above.contains(&id);
+        let mut found = Vec::new();
+        for link in subtree.iter().flat_map(|id| self.index.links_in(*id)).filter_map(|id| self.links.get(&id)) {
+            if foreign(link.source) {
+                found.push(Obstacle::Link { link: link.id });
+            }
+        }
+        for link in self.links_into(top).filter(|link| !subtree.contains(&link.target)) {
+            let kept = above.contains(&link.target) && link.terms.reach == Reach::Subtree;
+            if !kept {
+                found.push(Obstacle::ReachLost { link: link.id });
+            }
+        }
+        self.group_leanings(&subtree, &foreign, &mut found);
+        for principal in subtree.iter().flat_map(|id| self.members(*id)).map(|(principal, _)| principal) {
+            if let Some(Principal::Machine { home }) = self.principal(principal).filter(|_| above.is_empty())
+                && foreign(home)
+            {
+                let places = self.memberships(principal).filter(|place| subtree.contains(place));
+                found.extend(places.map(|organization| Obstacle::MachineIdentity { principal, organization }));
+                let alone = |group: &&crate::Group| group.owners.len() == 1 && group.owners.contains(&principal);
+                let orphaned = subtree.iter().flat_map(|id| self.groups(*id)).filter(alone);
+                found.extend(orphaned.map(|group| Obstacle::GroupOwner { group: group.id }));
+            }
+        }
+        let shares = self.shares.values().filter(|share| subtree.contains(&share.target) && foreign(share.source));
+        found.extend(shares.map(|share| Obstacle::Resource { resource: share.resource, organization: share.target }));
+        for organization in &subtree {
+            let owners = self.access().principals(*organization, None, at);
+            let leaning = owners.into_iter().filter(|principal| {
+                self.access().owns(*principal, *organization, at)
+                    && !self
+                        .grants_of(*organization, *principal)
+                        .iter()
+                        .any(|grant| grant.privilege == Privilege::OWNER)
+                    && !self.acting_through(*principal, &subtree)
+            });
+            found.extend(
+                leaning.map(|principal| Obstacle::OwnerThroughGroup { principal, organization: *organization }),
+            );
+        }
+        found
+    }
+
+    /// Whether a principal is in some group that lives in the subtree.
+    fn acting_through(&self, principal: PrincipalId, subtree: &BTreeSet<OrganizationId>) -> bool {
+        let groups = crate::index::Index::row(&self.index.groups_of, Participant::Principal(principal));
+        groups.filter_map(|group| self.groups.get(group)).any(|group| subtree.contains(&group.organization))
+    }
+
+    /// Nestings and roles in a subtree that come from places that would not be above it.
+    fn group_leanings(
+        &self,
+        subtree: &BTreeSet<OrganizationId>,
+        foreign: &impl Fn(OrganizationId) -> bool,
+        found: &mut Vec<Obstacle>,
+    ) {
+        let role = |privilege: &Privilege| match privilege {
+            Privilege::Role(RoleRef::Defined(role)) => {
+                self.roles.get(role).filter(|role| foreign(role.organization)).map(|role| role.id)
+            }
+            _ => None,
+        };
+        let roles = |privileges: &BTreeSet<Privilege>| -> Vec<RoleId> { privileges.iter().filter_map(role).collect() };
+        let mut used = Vec::new();
+        for organization in subtree {
+            for group in self.groups(*organization) {
+                used.extend(roles(&group.gives));
+                let nested = group.members.iter().filter_map(|participant| match participant {
+                    Participant::Group(nested) => self.groups.get(nested),
+                    Participant::Principal(_) => None,
+                });
+                // A nesting holds through a link, and a link from outside ends or is lost.
+                let lost = nested.filter(|nested| foreign(nested.organization));
+                found.extend(lost.map(|nested| Obstacle::Nesting { group: group.id, nested: nested.id }));
+            }
+            let grants = self.members(*organization).flat_map(|(_, member)| &member.grants);
+            used.extend(grants.filter_map(|grant| role(&grant.privilege)));
+            for link in self.index.links_in(*organization).filter_map(|link| self.links.get(&link)) {
+                if let LinkGives::Narrowed(gives) = &link.terms.gives {
+                    used.extend(roles(gives));
+                }
+            }
+        }
+        found.extend(used.into_iter().map(|role| Obstacle::Role { role }));
+    }
+}
