@@ -1,0 +1,6 @@
+//! The integration tests of the crate: one binary, modules by theme. Comments name the rules
+//! (`spec:`) and the cases (`abuse:`) that a test proves; both are listed in `docs/rules.md`.
+
+mod hierarchy;
+mod repository;
+mod support;
