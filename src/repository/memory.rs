@@ -1,0 +1,190 @@
+//! A repository in memory: the contract in its plainest form, for tests and for trees that
+//! live no longer than their process.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{Commit, CommitError, CommitRefusal, Fingerprint, Page, Receipt, Repository};
+use crate::event::{Changes, Recorded, Version};
+use crate::id::{CommitKey, OrganizationId};
+use crate::person::{Record, RecordKey};
+
+/// What goes wrong in a [`MemoryRepository`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// A thread panicked while it wrote, so that what is there cannot be trusted.
+    #[error("a thread panicked while it wrote")]
+    Poisoned,
+    /// The commit could not be serialized for its fingerprint.
+    #[error("the commit cannot be serialized")]
+    Encode(#[source] serde_json::Error),
+}
+
+/// A repository in memory. Clones share what is stored.
+///
+/// ```
+/// use bailiwick::{MemoryRepository, OrganizationId, Repository, Version};
+/// let repository = MemoryRepository::new();
+/// let root = OrganizationId::from_u128(7)?;
+/// assert_eq!(pollster::block_on(repository.head(root))?, Version::ZERO);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryRepository {
+    stored: Arc<Mutex<Stored>>,
+}
+
+#[derive(Debug, Default)]
+struct Stored {
+    trees: BTreeMap<OrganizationId, Tree>,
+    receipts: BTreeMap<CommitKey, (Fingerprint, Receipt)>,
+    organizations: BTreeMap<OrganizationId, OrganizationId>,
+}
+
+#[derive(Debug, Default)]
+struct Tree {
+    /// Each commit with the keys of the records that it wrote; the first is version 1.
+    commits: Vec<(Recorded, Vec<RecordKey>)>,
+    /// Each record as it was last written, and by which version.
+    records: BTreeMap<RecordKey, (Version, Option<Record>)>,
+}
+
+impl MemoryRepository {
+    /// An empty repository.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn stored(&self) -> Result<MutexGuard<'_, Stored>, MemoryError> {
+        self.stored.lock().map_err(|_| MemoryError::Poisoned)
+    }
+}
+
+impl Repository for MemoryRepository {
+    type Error = MemoryError;
+
+    async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<MemoryError>> {
+        let fingerprint = commit.fingerprint().map_err(|error| CommitError::NotWritten(MemoryError::Encode(error)))?;
+        let mut stored = self.stored().map_err(CommitError::NotWritten)?;
+        if let Some((first, receipt)) = stored.receipts.get(&commit.key()) {
+            return if *first == fingerprint {
+                Ok(receipt.clone())
+            } else {
+                Err(CommitError::Refused(CommitRefusal::KeyReused { key: commit.key() }))
+            };
+        }
+        stored.admit(&commit).map_err(CommitError::Refused)?;
+        Ok(stored.write(commit, fingerprint))
+    }
+
+    async fn receipt(&self, key: CommitKey) -> Result<Option<Receipt>, MemoryError> {
+        Ok(self.stored()?.receipts.get(&key).map(|(_, receipt)| receipt.clone()))
+    }
+
+    async fn head(&self, root: OrganizationId) -> Result<Version, MemoryError> {
+        Ok(self.stored()?.head(root))
+    }
+
+    async fn read(&self, root: OrganizationId, after: Version, limit: NonZeroU32) -> Result<Page, MemoryError> {
+        let (stored, none) = (self.stored()?, Tree::default());
+        Ok(stored.trees.get(&root).unwrap_or(&none).page(after, limit))
+    }
+
+    async fn root_of(&self, organization: OrganizationId) -> Result<Option<OrganizationId>, MemoryError> {
+        Ok(self.stored()?.organizations.get(&organization).copied())
+    }
+
+    async fn roots(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<OrganizationId>, MemoryError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let stored = self.stored()?;
+        Ok(stored.trees.range((from, Bound::Unbounded)).map(|(root, _)| *root).take(size(limit)).collect())
+    }
+}
+
+impl Stored {
+    fn head(&self, root: OrganizationId) -> Version {
+        self.trees.get(&root).map(Tree::head).unwrap_or_default()
+    }
+
+    /// Whether a commit may be written; nothing is until it is known for the whole of it.
+    fn admit(&self, commit: &Commit) -> Result<(), CommitRefusal> {
+        for part in commit.parts() {
+            let (root, found) = (part.root(), self.head(part.root()));
+            if part.recorded.version != found.next() {
+                return Err(CommitRefusal::Conflict { root, expected: part.base(), found });
+            }
+        }
+        let created = commit.placements().filter(|placement| placement.created);
+        match created.map(|placement| placement.organization).find(|id| self.organizations.contains_key(id)) {
+            Some(organization) => Err(CommitRefusal::OrganizationTaken { organization }),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, commit: Commit, fingerprint: Fingerprint) -> Receipt {
+        let receipt = commit.receipt();
+        let placements = commit.placements().map(|placement| (placement.organization, placement.root));
+        self.organizations.extend(placements);
+        for part in commit.parts() {
+            self.trees.entry(part.root()).or_default().write(part);
+        }
+        self.receipts.insert(receipt.key, (fingerprint, receipt.clone()));
+        receipt
+    }
+}
+
+impl Tree {
+    fn head(&self) -> Version {
+        self.commits.last().map(|(recorded, _)| recorded.version).unwrap_or_default()
+    }
+
+    fn write(&mut self, changes: &Changes) {
+        let version = changes.recorded.version;
+        let records = changes.records.iter().map(|(key, record)| (*key, (version, record.clone())));
+        self.records.extend(records);
+        let keys = changes.records.iter().map(|(key, _)| *key).collect();
+        self.commits.push((changes.recorded.clone(), keys));
+    }
+
+    fn page(&self, after: Version, limit: NonZeroU32) -> Page {
+        let after = usize::try_from(after.get()).unwrap_or(usize::MAX);
+        let (mut commits, mut records) = (Vec::new(), BTreeMap::new());
+        for (recorded, keys) in self.commits.iter().skip(after).take(size(limit)) {
+            commits.push(recorded.clone());
+            // R8: a record that a later commit wrote again comes with the page of that one.
+            let last = |key| self.records.get_key_value(key).filter(|(_, (version, _))| *version == recorded.version);
+            records.extend(keys.iter().filter_map(last).map(|(key, (_, record))| (*key, record.clone())));
+        }
+        Page { commits, records: records.into_iter().collect(), head: self.head() }
+    }
+}
+
+/// A limit as a number of items in memory.
+fn size(limit: NonZeroU32) -> usize {
+    usize::try_from(limit.get()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poisoned_lock_is_an_error_and_no_panic() {
+        let repository = MemoryRepository::new();
+        let other = repository.clone();
+        let writer = std::thread::spawn(move || {
+            let _stored = other.stored.lock();
+            panic!("half way");
+        });
+        assert!(writer.join().is_err());
+        let head = pollster::block_on(repository.head(OrganizationId::from_u128(1).unwrap()));
+        assert!(matches!(head, Err(MemoryError::Poisoned)));
+    }
+}
