@@ -376,7 +376,7 @@ impl<'a> Scene<'a> {
         // ERR-4: what one may not see and what does not exist answer alike.
         let named = [subjects.organization, subjects.source, subjects.target, subjects.new_parent];
         let hidden = |organization: OrganizationId| {
-            !self.actor().is_some_and(|actor| self.tree.sees(actor, organization, self.at))
+            self.actor().is_some_and(|actor| !self.tree.sees(actor, organization, self.at))
         };
         if named.into_iter().flatten().any(hidden) {
             return Err(Denial::NotFound { operation });

@@ -309,15 +309,9 @@ fn end_organization(scene: &mut Scene<'_>, organization: OrganizationId) {
         }
         scene.emit(MemberEvent::Removed { organization, principal });
     }
-    scene.write(RecordKey::Description(organization), None);
+    let addresses: Vec<RecordKey> = tree.index.invitations(organization).map(RecordKey::Invitee).collect();
+    addresses.into_iter().chain([RecordKey::Description(organization)]).for_each(|key| scene.write(key, None));
     scene.emit(DeletionEvent::Deleted { organization });
-}
-
-impl Scene<'_> {
-    fn has_revoked(&self, id: crate::InvitationId) -> bool {
-        let revokes = |event: &crate::Event| matches!(event, crate::Event::Invitation(InvitationEvent::Revoked { invitation, .. }) if *invitation == id);
-        self.events.iter().any(revokes)
-    }
 }
 
 /// What happened to an organization's being there.
@@ -399,7 +393,7 @@ impl OrganizationTree {
     /// crate knows of the subscription and the children; the rest is the embedder's evidence.
     pub fn blockers(&self, organization: OrganizationId, evidence: &Evidence, at: Timestamp) -> Vec<Blocker> {
         let subscribed =
-            organization == self.root() && self.subscription().is_some_and(|subscription| subscription.is_current(at));
+            organization == self.root() && self.subscription().is_some_and(|subscription| subscription.is_open(at));
         let children = u64::try_from(self.children(organization).count()).unwrap_or(u64::MAX);
         let known =
             [(BlockerKind::ActiveSubscription, u64::from(subscribed)), (BlockerKind::ChildOrganizations, children)];

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::command::{Command, Operation, Scene, Subjects};
-use crate::event::Recorded;
+use crate::event::{Event, Recorded};
 use crate::group::{Group, GroupEvent, Participant};
 use crate::id::{GroupId, InvitationId, OrganizationId, PrincipalId};
 use crate::member::{MemberEvent, Principal};
@@ -564,6 +564,14 @@ impl InvitationEvent {
             Self::Sent { inviter: by, .. } | Self::Resent { by, .. } | Self::Accepted { by, .. } => vec![*by],
             Self::Declined { .. } | Self::Revoked { .. } => Vec::new(),
         }
+    }
+}
+
+impl Scene<'_> {
+    /// Whether an invitation has been revoked by what was decided so far.
+    pub(crate) fn has_revoked(&self, id: InvitationId) -> bool {
+        let revokes = |event: &Event| matches!(event, Event::Invitation(InvitationEvent::Revoked { invitation, .. }) if *invitation == id);
+        self.events.iter().any(revokes)
     }
 }
 

@@ -76,7 +76,7 @@ pub struct AddMember {
     pub organization: OrganizationId,
     /// Who.
     pub principal: PrincipalId,
-    /// What is known of them; written when given.
+    /// What is known of them; written if nothing is known yet.
     pub person: Option<Person>,
 }
 
@@ -117,7 +117,8 @@ impl Command for AddMember {
         if !matches!(tree.principals.get(&principal), Some(Principal::Machine { .. })) {
             tree.room(organization, UsageLimit::Seats, at)?;
         }
-        if let Some(person) = &self.person {
+        // An address decides who may accept an invitation: nobody overwrites another's.
+        if let Some(person) = self.person.as_ref().filter(|_| tree.person(principal).is_none()) {
             scene.write(RecordKey::Person(principal), Some(Record::Person(person.clone())));
         }
         scene.emit(MemberEvent::Added { organization, principal });
@@ -300,8 +301,10 @@ impl Command for RemoveMember {
         let (tree, at, principal) = (scene.tree, scene.at, self.principal);
         tree.member_of(self.organization, principal)?;
         let organizations = tree.removal_scope(self.organization, principal);
-        for organization in &organizations {
-            scene.may_take_from(*organization, principal)?;
+        // CLM-4: an owner of the root removes from the whole tree; one who is not, only where
+        // nobody loses more than they hold.
+        if !scene.actor().is_some_and(|actor| tree.access().owns(actor, self.organization, at)) {
+            organizations.iter().try_for_each(|organization| scene.may_take_from(*organization, principal))?;
         }
         tree.keep_owner(organizations.iter().copied(), principal, at)?;
         let orphaned: Vec<GroupId> = Index::row(&tree.index.owned_groups, principal)
@@ -315,6 +318,9 @@ impl Command for RemoveMember {
         for organization in organizations {
             end_membership(scene, organization, principal);
         }
+        if self.organization == tree.root() {
+            tree.subtree(tree.root()).for_each(|place| revoke_invitations(scene, place, principal));
+        }
         let after = scene.preview();
         Ok(after.access().everything_of(principal, at))
     }
@@ -322,7 +328,7 @@ impl Command for RemoveMember {
 
 /// Everything that a membership carries ends with it, each as its own event.
 pub(crate) fn end_membership(scene: &mut Scene<'_>, organization: OrganizationId, principal: PrincipalId) {
-    let (tree, at) = (scene.tree, scene.at);
+    let tree = scene.tree;
     for grant in tree.grants_of(organization, principal) {
         scene.emit(GrantEvent::Revoked { organization, principal, privilege: grant.privilege.clone() });
     }
@@ -340,13 +346,20 @@ pub(crate) fn end_membership(scene: &mut Scene<'_>, organization: OrganizationId
             scene.emit(ProjectEvent::MemberRemoved { organization, project: project.id, principal });
         }
     }
-    if let Some(address) = tree.person(principal).and_then(|person| person.address.as_ref()) {
-        let addressed = |id: &crate::InvitationId| tree.invitee(*id).is_some_and(|other| other.key() == address.key());
-        for invitation in tree.pending_invitations(organization, at).filter(addressed) {
-            scene.emit(InvitationEvent::Revoked { organization, invitation });
+    revoke_invitations(scene, organization, principal);
+    scene.emit(MemberEvent::Removed { organization, principal });
+}
+
+/// MEM-4: the pending invitations of their address end with a membership, each once.
+fn revoke_invitations(scene: &mut Scene<'_>, organization: OrganizationId, principal: PrincipalId) {
+    let tree = scene.tree;
+    let Some(address) = tree.person(principal).and_then(|person| person.address.as_ref()) else { return };
+    for invitation in tree.invitations_to(address.key()) {
+        let pending = invitation.organization == organization && invitation.is_pending(scene.at);
+        if pending && !scene.has_revoked(invitation.id) {
+            scene.emit(InvitationEvent::Revoked { organization, invitation: invitation.id });
         }
     }
-    scene.emit(MemberEvent::Removed { organization, principal });
 }
 
 /// What happened to a member or a machine identity.

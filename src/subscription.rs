@@ -154,6 +154,11 @@ impl Subscription {
         self.is_running() && self.term.contains(at)
     }
 
+    /// Whether it is neither cancelled nor over: it stands in the way of leaving (DEL-2, HIE-5).
+    pub fn is_open(&self, at: Timestamp) -> bool {
+        self.status != SubscriptionStatus::Cancelled && !self.term.is_over(at)
+    }
+
     /// Whether it is paid or on trial, whatever its term.
     pub(crate) const fn is_running(&self) -> bool {
         matches!(self.status, SubscriptionStatus::Trial | SubscriptionStatus::Active)

@@ -24,7 +24,7 @@ use crate::refusal::{Precondition, Refusal};
 use crate::relocation::{Obstacle, Preflight, RelocationError, sever};
 use crate::repository::Commit;
 use crate::settings::{SettingsEvent, TreeSettings};
-use crate::subscription::{Feature, SubscriptionStatus};
+use crate::subscription::Feature;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
@@ -244,9 +244,7 @@ impl OrganizationTree {
         other.find(other.root())?;
         let mut found = self.placement_obstacles(new_parent, other.depth(), at);
         // HIE-5: every reason at once.
-        if other.subscription().is_some_and(|subscription| {
-            subscription.status != SubscriptionStatus::Cancelled && !subscription.term.is_over(at)
-        }) {
+        if other.subscription().is_some_and(|subscription| subscription.is_open(at)) {
             found.push(Obstacle::Subscribed);
         }
         found.extend(other.settings().authentication.keys().map(|kind| Obstacle::RootConfiguration { kind: *kind }));
