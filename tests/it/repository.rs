@@ -60,8 +60,12 @@ fn the_saboteur_without_sabotage_keeps_the_contract() {
 }
 
 // spec: REP-5
-// abuse: 71 (`OneSideOnly`), 103 (`CaseFolded`), 104 (`WrittenThoughRefused`),
-// abuse: 106 (`KeyReusedUnseen`), 107 (`LeakedTransaction`), 109 (`EndsEarly`)
+// abuse: 71
+// abuse: 103
+// abuse: 104
+// abuse: 106
+// abuse: 107
+// abuse: 109
 #[test]
 fn every_sabotage_is_caught_by_the_check_of_its_sentence() {
     for sabotage in Sabotage::ALL {

@@ -73,8 +73,9 @@ fn is_taken(refusal: &CommitRefusal) -> bool {
     matches!(refusal, CommitRefusal::OrganizationTaken { .. })
 }
 
-/// The one commit of a race that is there; every answer must fit that. A store may give up
-/// on a loser without comparing versions, as databases do that serialize transactions.
+/// The one commit of a race that is there; every answer must fit that, and a refusal be one
+/// that `fits`. A store may give up on a loser without comparing versions, as databases do
+/// that serialize transactions.
 fn one_winner<H: Harness>(
     subject: &Subject<'_, H>,
     when: &str,

@@ -91,8 +91,8 @@ impl SqliteRepository {
 
     fn write(&self, commit: &Commit) -> Result<Receipt, CommitError<SqliteError>> {
         let mut connection = self.connection().map_err(CommitError::NotWritten)?;
-        // The lock is taken before anything is read, so that two processes cannot both find
-        // the version that they expect.
+        // The lock is taken before anything is read: a process that comes second waits, and then
+        // finds that the version has moved on, where it would fail to upgrade its lock.
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| CommitError::NotWritten(error.into()))?;

@@ -1,6 +1,6 @@
 //! Eight threads in two processes commit to one file, and one process is killed half way.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -127,7 +127,7 @@ fn acknowledged(directory: &Path, process: u64) -> Vec<(CommitKey, u64)> {
 
 // spec: REP-2
 // spec: REP-7
-// abuse: 34
+// abuse: 71
 #[test]
 fn no_acknowledged_commit_is_lost_when_a_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();

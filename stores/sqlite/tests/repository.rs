@@ -1,6 +1,6 @@
 //! The repository keeps the contract, and what its file adds to it.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::path::Path;
 use std::sync::Barrier;

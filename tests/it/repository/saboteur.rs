@@ -1,5 +1,7 @@
 //! Repositories in memory that each break one sentence of the contract.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
