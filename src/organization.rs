@@ -224,7 +224,8 @@ pub struct CreateOrganization {
     pub name: Name,
     /// Its slug; `None` derives one from the name, with a number behind it if that is taken.
     pub slug: Option<Slug>,
-    /// Its first owner, a user known in the tree; `None` is the creator.
+    /// Its first owner, a user who is a member of the root or of the parent; `None` is the
+    /// creator.
     pub owner: Option<PrincipalId>,
 }
 
@@ -268,10 +269,13 @@ impl Command for CreateOrganization {
         tree.check_level(parent.level().saturating_add(1))?;
         let owner = match (self.owner, scene.context.actor) {
             (Some(owner), _) => owner,
-            (None, Actor::Principal(creator)) => creator,
-            (None, Actor::Operator(_)) => return Err(OrganizationError::NoOwner),
+            (None, Actor::Principal(creator)) if tree.is_user(creator) => creator,
+            (None, _) => return Err(OrganizationError::NoOwner),
         };
-        if !tree.is_user(owner) {
+        // MEM-1: one who is named is of the root or of the parent; a person who is known in
+        // another branch alone answers like one who does not exist (ERR-4).
+        let near = [tree.root(), self.parent].into_iter().any(|place| tree.members.contains_key(&(place, owner)));
+        if !tree.is_user(owner) || !(near || scene.actor() == Some(owner)) {
             return Err(Precondition::NotFound { what: "user" }.into());
         }
         let slug = tree.choose_slug(&self.name, self.slug.as_ref())?;

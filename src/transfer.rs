@@ -186,15 +186,19 @@ impl OrganizationTree {
     ) -> Result<Changes, Refusal<OrganizationError>> {
         let rule = |precondition| Refusal::Rule(OrganizationError::from(precondition));
         let acting = context.acting.ok_or_else(|| rule(Precondition::NoActingOrganization))?;
-        let here = Scene::new(self, context, context.at);
+        let at = self.time(context).map_err(rule)?;
+        let here = Scene::new(self, context, at);
         here.authorize(Operation::FoundDetached, &Subjects::organization(acting))?;
         if !self.is_active(acting) {
             return Err(rule(Precondition::Inactive { organization: acting }));
         }
-        let owner = here.actor().ok_or_else(|| rule(Precondition::NoActingOrganization))?;
+        // CLM-5: the first owner is a person; a machine identity is none in a new tree either.
+        let owner = here.actor().filter(|actor| self.is_user(*actor));
+        let owner = owner.ok_or(Refusal::Rule(OrganizationError::NoOwner))?;
+        self.fresh(command.root.uuid()).map_err(rule)?;
         let empty = Self::empty(command.root, self.domain().clone());
         let outside = Context { acting: None, ..context.clone() };
-        let mut scene = Scene::new(&empty, &outside, context.at);
+        let mut scene = Scene::new(&empty, &outside, at);
         let new = NewRoot { root: command.root, name: &command.name, owner, person: self.person(owner) };
         new.decide(&mut scene).map_err(Refusal::Rule)?;
         Ok(scene.into_changes(Operation::FoundDetached))
