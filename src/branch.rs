@@ -48,7 +48,7 @@ impl Branch {
         self.organizations.iter().map(Organization::id)
     }
 
-    /// The principals who are members in it.
+    /// The principals who are members in it, and those who were, if it was a whole tree.
     pub fn principals(&self) -> impl Iterator<Item = PrincipalId> + '_ {
         self.principals.iter().map(|(principal, _)| *principal)
     }
@@ -61,7 +61,11 @@ impl OrganizationTree {
         let members: Vec<(OrganizationId, PrincipalId, Member)> = (places.iter())
             .flat_map(|place| self.members(*place).map(|(principal, member)| (*place, principal, member.clone())))
             .collect();
-        let people: BTreeSet<PrincipalId> = members.iter().map(|(_, principal, _)| *principal).collect();
+        let mut people: BTreeSet<PrincipalId> = members.iter().map(|(_, principal, _)| *principal).collect();
+        if top == self.root() {
+            // Those who left are known to the tree that ends, and must be to the one that goes on.
+            people.extend(self.principals.keys());
+        }
         let at = |ids: &mut dyn Iterator<Item = Uuid>| ids.collect::<Vec<Uuid>>();
         let roles: Vec<Role> =
             places.iter().flat_map(|id| self.index.roles(*id)).filter_map(|id| self.roles.get(&id)).cloned().collect();
@@ -149,10 +153,11 @@ impl OrganizationTree {
         }
     }
 
-    /// Takes a subtree out. Its identifiers stay used, and may come back with it alone.
+    /// Takes a subtree out. Its identifiers stay used, and may come back with it alone; its
+    /// people stay known, so that they can come in again by themselves.
     pub(crate) fn prune(&mut self, top: OrganizationId) {
         let branch = self.branch(top);
-        let gone = self.only_in(&branch);
+        let gone: Vec<PrincipalId> = self.only_in(&branch).into_iter().filter(|id| !self.is_user(*id)).collect();
         let nested: Vec<_> = branch
             .groups
             .iter()
