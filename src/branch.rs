@@ -108,6 +108,18 @@ impl OrganizationTree {
         }
     }
 
+    /// The identifiers of everything that is there and would be in another tree.
+    pub(crate) fn present(&self) -> impl Iterator<Item = Uuid> + '_ {
+        let organizations = self.organizations.keys().map(|id| id.uuid());
+        let principals = self.principals.keys().map(|id| id.uuid());
+        let roles = self.roles.keys().map(|id| id.uuid());
+        let groups = self.groups.keys().map(|id| id.uuid());
+        let links = self.links.keys().map(|id| id.uuid());
+        let invitations = self.invitations.keys().map(|id| id.uuid());
+        let projects = self.projects.keys().map(|id| id.uuid());
+        organizations.chain(principals).chain(roles).chain(groups).chain(links).chain(invitations).chain(projects)
+    }
+
     /// The records that go with a branch.
     pub(crate) fn records_of(&self, branch: &Branch) -> Vec<(RecordKey, Record)> {
         let people = branch.principals().map(RecordKey::Person);

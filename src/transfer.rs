@@ -255,8 +255,9 @@ impl OrganizationTree {
         let taken = other.index.slugs.keys().filter(|slug| self.index.slugs.contains_key(*slug));
         found.extend(taken.map(|slug| Obstacle::SlugTaken { slug: slug.clone() }));
         let people = |id: &uuid::Uuid| PrincipalId::new(*id).is_ok_and(|id| self.is_user(id) && other.is_user(id));
-        let clash =
-            other.used.iter().filter(|id| self.used.contains(*id) && !self.departed.contains(*id) && !people(id));
+        // HIE-7: nothing that is there takes an identifier that was used here. What both used
+        // and neither has any more, as after a detach, is in nobody's way.
+        let clash = other.present().filter(|id| self.used.contains(id) && !self.departed.contains(id) && !people(id));
         match clash.count() {
             0 => {}
             count => found.push(Obstacle::IdTaken { count }),
