@@ -273,6 +273,18 @@ pub(crate) fn end_link(scene: &mut Scene<'_>, link: &Link) {
     scene.emit(LinkEvent::Ended { link: link.id, source: link.source, target: link.target });
 }
 
+/// HIE-6: nobody becomes an owner by moving. The organizations of a subtree that came into the
+/// reach of a link that makes owners are opted out of it; their owners can opt in.
+pub(crate) fn refuse_ownership(scene: &mut Scene<'_>, top: OrganizationId) {
+    let (before, after) = (scene.tree, scene.preview());
+    for organization in after.subtree(top) {
+        let gained = after.links_into(organization).filter_map(|link| before.links.get(&link.id));
+        for link in gained.filter(|link| before.passes_ownership(link) && !before.is_in_reach(link, organization)) {
+            scene.emit(LinkEvent::OptedOut { organization, link: link.id });
+        }
+    }
+}
+
 /// Takes an organization out of a link's reach, by its own owner alone (GRP-8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptOutOfLink {
@@ -551,6 +563,16 @@ impl OrganizationTree {
     pub(crate) fn links_toward(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
         let links = self.path(organization).filter_map(move |target| self.index.link_at.get(&(group, target)));
         links.filter_map(|link| self.links.get(link))
+    }
+
+    /// GRP-2: whether a link makes owners where it reaches.
+    pub(crate) fn passes_ownership(&self, link: &Link) -> bool {
+        let narrowed = match &link.terms.gives {
+            LinkGives::Inherit => true,
+            LinkGives::Narrowed(gives) => gives.contains(&Privilege::OWNER),
+        };
+        let carries = self.groups.get(&link.group).is_some_and(|group| group.gives.contains(&Privilege::OWNER));
+        link.terms.makes_owners && narrowed && carries
     }
 
     /// The organizations that these terms reach from a target, before anyone opts out.

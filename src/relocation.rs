@@ -16,7 +16,7 @@ use crate::capability::CapabilityEvent;
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::group::{GroupEvent, Participant};
 use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, ResourceId, RoleId};
-use crate::link::{LinkEvent, LinkGives, Reach};
+use crate::link::{LinkEvent, LinkGives, Reach, refuse_ownership};
 use crate::member::{Principal, end_membership};
 use crate::name::{CapabilityName, Slug};
 use crate::organization::OrganizationEvent;
@@ -120,6 +120,20 @@ pub enum Obstacle {
         /// The link.
         link: LinkId,
     },
+    /// A link of the new place would make owners there; those of the subtree are opted out of
+    /// it in the same commit, since nobody becomes an owner by moving (HIE-6).
+    OwnershipRefused {
+        /// The link.
+        link: LinkId,
+    },
+    /// A capability assigned in the tree that joins ends, since its new parent could not
+    /// assign it (LIC-5).
+    CapabilityLost {
+        /// Where it is assigned.
+        organization: OrganizationId,
+        /// Which.
+        capability: CapabilityName,
+    },
     /// Someone owns an organization of the subtree through a group from outside it.
     OwnerThroughGroup {
         /// Who.
@@ -144,7 +158,14 @@ impl Obstacle {
     }
 
     const fn is_warning(&self) -> bool {
-        matches!(self, Self::ReachLost { .. } | Self::ReachGained { .. } | Self::OwnerThroughGroup { .. })
+        matches!(
+            self,
+            Self::ReachLost { .. }
+                | Self::ReachGained { .. }
+                | Self::OwnershipRefused { .. }
+                | Self::CapabilityLost { .. }
+                | Self::OwnerThroughGroup { .. }
+        )
     }
 }
 
@@ -177,6 +198,10 @@ impl fmt::Display for Obstacle {
             }
             Self::ReachLost { link } => write!(f, "link {link} will no longer reach it"),
             Self::ReachGained { link } => write!(f, "link {link} will reach it"),
+            Self::OwnershipRefused { link } => write!(f, "link {link} would make owners of it, and is opted out of"),
+            Self::CapabilityLost { organization, capability } => {
+                write!(f, "`{capability}` of {organization} ends: the new parent cannot assign it")
+            }
             Self::OwnerThroughGroup { principal, organization } => {
                 write!(f, "{principal} will no longer own {organization} through a group from outside")
             }
@@ -242,6 +267,7 @@ impl Command for MoveOrganization {
         }
         sever(scene, organization, &preflight);
         scene.emit(OrganizationEvent::Moved { organization, parent });
+        refuse_ownership(scene, organization);
         Ok(preflight)
     }
 }
@@ -297,6 +323,11 @@ pub(crate) fn sever(scene: &mut Scene<'_>, top: OrganizationId, preflight: &Pref
     }
 }
 
+/// Whether a link to a target outside a subtree still reaches it below `above`.
+fn keeps_reach(link: &crate::Link, above: &BTreeSet<OrganizationId>) -> bool {
+    above.contains(&link.target) && link.terms.reach == Reach::Subtree
+}
+
 impl OrganizationTree {
     /// What a move would meet and change, without moving (HIE-6).
     ///
@@ -322,17 +353,13 @@ impl OrganizationTree {
         found.extend(self.placement_obstacles(new_parent, self.height(organization), at));
         let above: BTreeSet<OrganizationId> = self.path(new_parent).collect();
         found.extend(self.leanings(organization, &above, at));
-        for capability in self.assigned_below(organization) {
-            if !self.is_capable(new_parent, &capability.1, at) {
-                found.push(Obstacle::Capability { organization: capability.0, capability: capability.1 });
+        for (place, capability) in self.assigned_below(organization) {
+            if !self.covers(new_parent, place == organization, &capability, at) {
+                found.push(Obstacle::Capability { organization: place, capability });
             }
         }
-        let gained = self.links_reaching_child_of(new_parent, at).into_iter();
-        found.extend(
-            gained
-                .filter(|link| self.links.get(link).is_some_and(|link| !self.is_in_reach(link, organization)))
-                .map(|link| Obstacle::ReachGained { link }),
-        );
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.links.get(&link));
+        found.extend(gained.filter(|link| !self.is_in_reach(link, organization)).map(|link| self.reach_gained(link)));
         Ok(Preflight::of(found))
     }
 
@@ -352,6 +379,28 @@ impl OrganizationTree {
             found.push(Obstacle::NotCapable { capability: capability.clone() });
         }
         found
+    }
+
+    /// LIC-5, LIC-7: whether a new parent could assign a capability that is assigned to its
+    /// new child, or below that.
+    pub(crate) fn covers(
+        &self,
+        parent: OrganizationId,
+        to_child: bool,
+        capability: &CapabilityName,
+        at: Timestamp,
+    ) -> bool {
+        let managing = self.rules().managing_capability.as_ref() == Some(capability);
+        self.is_capable(parent, capability, at) && (!managing || (to_child && parent == self.root()))
+    }
+
+    /// What a link that will reach a subtree is to it.
+    pub(crate) fn reach_gained(&self, link: &crate::Link) -> Obstacle {
+        if self.passes_ownership(link) {
+            Obstacle::OwnershipRefused { link: link.id }
+        } else {
+            Obstacle::ReachGained { link: link.id }
+        }
     }
 
     /// The capabilities assigned in a subtree, each where it is.
@@ -381,12 +430,11 @@ impl OrganizationTree {
             }
         }
         for link in self.links_into(top).filter(|link| !subtree.contains(&link.target)) {
-            let kept = above.contains(&link.target) && link.terms.reach == Reach::Subtree;
-            if !kept {
+            if !keeps_reach(link, above) {
                 found.push(Obstacle::ReachLost { link: link.id });
             }
         }
-        self.group_leanings(&subtree, &foreign, &mut found);
+        self.group_leanings(&subtree, above, &foreign, &mut found);
         for principal in subtree.iter().flat_map(|id| self.members(*id)).map(|(principal, _)| principal) {
             if let Some(Principal::Machine { home }) = self.principal(principal).filter(|_| above.is_empty())
                 && foreign(home)
@@ -427,6 +475,7 @@ impl OrganizationTree {
     fn group_leanings(
         &self,
         subtree: &BTreeSet<OrganizationId>,
+        above: &BTreeSet<OrganizationId>,
         foreign: &impl Fn(OrganizationId) -> bool,
         found: &mut Vec<Obstacle>,
     ) {
@@ -445,8 +494,13 @@ impl OrganizationTree {
                     Participant::Group(nested) => self.groups.get(nested),
                     Participant::Principal(_) => None,
                 });
-                // A nesting holds through a link, and a link from outside ends or is lost.
-                let lost = nested.filter(|nested| foreign(nested.organization));
+                // GRP-3: a nesting holds through a link, and a link from outside ends or is lost.
+                let lost = nested.filter(|nested| {
+                    let links = self.links_toward(nested.id, *organization);
+                    let mut links = links.filter(|link| self.is_in_reach(link, *organization)).peekable();
+                    let kept = |link: &crate::Link| subtree.contains(&link.target) || keeps_reach(link, above);
+                    foreign(nested.organization) || (links.peek().is_some() && !links.any(kept))
+                });
                 found.extend(lost.map(|nested| Obstacle::Nesting { group: group.id, nested: nested.id }));
             }
             let grants = self.members(*organization).flat_map(|(_, member)| &member.grants);

@@ -14,9 +14,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::branch::Branch;
+use crate::capability::CapabilityEvent;
 use crate::command::{Command, Context, Operation, Place, Scene, Subjects};
 use crate::event::{Changes, Recorded, Version};
 use crate::id::{OrganizationId, PrincipalId};
+use crate::link::refuse_ownership;
 use crate::offer::{Offer, OfferEvent};
 use crate::organization::{FoundDetached, NewRoot, OrganizationError};
 use crate::person::{Record, RecordKey};
@@ -262,8 +264,14 @@ impl OrganizationTree {
             0 => {}
             count => found.push(Obstacle::IdTaken { count }),
         }
-        let gained = self.links_reaching_child_of(new_parent, at);
-        found.extend(gained.into_iter().map(|link| Obstacle::ReachGained { link }));
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.links.get(&link));
+        found.extend(gained.map(|link| self.reach_gained(link)));
+        // LIC-5: what the operator or the former root assigned, and the new parent could not.
+        for (organization, capability) in other.assigned_below(other.root()) {
+            if !self.covers(new_parent, organization == other.root(), &capability, at) {
+                found.push(Obstacle::CapabilityLost { organization, capability });
+            }
+        }
         Ok(Preflight::of(found))
     }
 
@@ -322,6 +330,12 @@ impl OrganizationTree {
             let side = if other.offers.contains_key(&offer.id) { &mut there } else { &mut here };
             side.emit(OfferEvent::Accepted { organization: offer.organization, offer: offer.id });
         }
+        for obstacle in &preflight.warnings {
+            if let Obstacle::CapabilityLost { organization, capability } = obstacle {
+                let (organization, capability) = (*organization, capability.clone());
+                there.emit(CapabilityEvent::Withdrawn { organization, capability });
+            }
+        }
         let branch = there.preview().branch(organization);
         for (key, record) in other.records_of(&branch) {
             if !self.records.contains_key(&key) {
@@ -331,6 +345,7 @@ impl OrganizationTree {
         there.leave(&branch, TransferEvent::Departed { organization, under: Some(parent) });
         let former = Some((other.version().next(), at));
         here.emit(TransferEvent::Arrived { under: Some(parent), branch: Box::new(branch), former });
+        refuse_ownership(&mut here, organization);
         let operation = if offer.is_some() { Operation::AcceptOffer } else { Operation::AttachOrganization };
         let commit = Commit::joint(here.into_changes(operation), there.into_changes(operation));
         Ok(Joint { commit, preflight })
