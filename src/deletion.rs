@@ -397,8 +397,10 @@ impl OrganizationTree {
         let children = u64::try_from(self.children(organization).count()).unwrap_or(u64::MAX);
         let known =
             [(BlockerKind::ActiveSubscription, u64::from(subscribed)), (BlockerKind::ChildOrganizations, children)];
+        // DEL-2: what the crate knows it counts itself, whatever the evidence says.
         let outside = evidence.counts.iter().map(|(kind, count)| (kind.clone(), *count));
-        let all = known.into_iter().chain(outside).filter(|(_, count)| *count > 0);
+        let outside = outside.filter(|(kind, _)| known.iter().all(|(own, _)| own != kind));
+        let all = known.iter().cloned().chain(outside).filter(|(_, count)| *count > 0);
         all.map(|(kind, count)| Blocker { kind, count }).collect()
     }
 }
