@@ -218,6 +218,7 @@ impl Command for AddGroupOwner {
         // owners for no more than they hold.
         if !scene.actor().is_some_and(|actor| group.owners.contains(&actor)) {
             scene.may_hand_on(organization, &group.gives)?;
+            scene.may_widen_links(self.group, &group.gives)?;
         }
         scene.emit(GroupEvent::OwnerAdded { organization, group: self.group, owner });
         Ok(())
@@ -256,6 +257,10 @@ impl Command for RemoveGroupOwner {
         // GRP-1: it has at least one owner.
         if group.owners.len() == 1 {
             return Err(GroupError::LastOwner { group: self.group });
+        }
+        // CLM-4: one who only manages groups takes no ownership from one who holds more.
+        if !scene.actor().is_some_and(|actor| group.owners.contains(&actor)) {
+            scene.may_take_from(organization, owner)?;
         }
         scene.emit(GroupEvent::OwnerRemoved { organization, group: self.group, owner });
         Ok(())
@@ -306,12 +311,14 @@ impl Command for AddGroupMember {
         if group.members.contains(&self.participant) {
             return Err(GroupError::AlreadyParticipant);
         }
-        // GRP-1: one who could not be given the group's claims does not make themself a
-        // member, nor lets in a group that they are in.
+        // GRP-1: one who could not be given the group's claims, nor those of a group that it is
+        // nested in, does not make themself a member, nor lets in a group that they are in.
         let self_granted = scene.actor().is_some_and(|actor| tree.stands_for(self.participant, actor));
         if self_granted {
-            scene.may_hand_on(organization, &group.gives)?;
-            scene.may_widen_links(self.group, &group.gives)?;
+            for outer in tree.with_holders(group) {
+                scene.may_hand_on(outer.organization, &outer.gives)?;
+                scene.may_widen_links(outer.id, &outer.gives)?;
+            }
         }
         let (group, participant) = (self.group, self.participant);
         scene.emit(GroupEvent::MemberAdded { organization, group, participant, self_granted });
@@ -602,6 +609,22 @@ impl OrganizationTree {
             waiting.extend(holders.copied().filter(|holder| seen.insert(*holder)));
         }
         false
+    }
+
+    /// The group, and every group that it is nested in, at whatever distance.
+    fn with_holders<'a>(&'a self, group: &'a Group) -> Vec<&'a Group> {
+        let mut seen = BTreeSet::from([group.id]);
+        let mut found = vec![group];
+        let mut waiting = vec![group.id];
+        while let Some(next) = waiting.pop() {
+            for outer in Index::row(&self.index.groups_of, Participant::Group(next)) {
+                if seen.insert(*outer) {
+                    found.extend(self.groups.get(outer));
+                    waiting.push(*outer);
+                }
+            }
+        }
+        found
     }
 
     /// Whether a participant is the principal, or a group that they are in at some distance.
