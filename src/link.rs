@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::set::{ClaimSet, OWNER_BIT};
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::group::{Group, GroupEvent, Participant};
@@ -181,7 +180,8 @@ impl Command for LinkGroup {
             return Err(LinkError::AlreadyLinked { link: *link });
         }
         tree.fresh(link.uuid())?;
-        let present = scene.check_terms(tree.group_in(source, group)?, target, &self.terms)?;
+        let none = BTreeSet::new();
+        let present = scene.check_terms(tree.group_in(source, group)?, target, &self.terms, &none)?;
         scene.emit(LinkEvent::Linked {
             link,
             source,
@@ -225,9 +225,12 @@ impl Command for ChangeLink {
         tree.require(Feature::CrossOrganizationLinks, scene.at)?;
         let group = tree.group_in(source, self.group)?;
         let link = *tree.index.link_at.get(&(self.group, target)).ok_or(Precondition::NotFound { what: "link" })?;
-        let present = scene.check_terms(group, target, &self.terms)?;
-        scene.emit(LinkEvent::Changed { link, source, target, terms: self.terms.clone(), present: present.clone() });
-        Ok(present)
+        let none = BTreeSet::new();
+        let opted_out = tree.links.get(&link).map_or(&none, |link| &link.opted_out);
+        let present = scene.check_terms(group, target, &self.terms, opted_out)?;
+        let reached = present.difference(opted_out).copied().collect();
+        scene.emit(LinkEvent::Changed { link, source, target, terms: self.terms.clone(), present });
+        Ok(reached)
     }
 }
 
@@ -471,12 +474,14 @@ impl LinkEvent {
 }
 
 impl Scene<'_> {
-    /// Whether a link may have these terms; answers what they reach now.
+    /// Whether a link may have these terms; answers what they reach now, those who opted out
+    /// among them.
     fn check_terms(
         &self,
         group: &Group,
         target: OrganizationId,
         terms: &LinkTerms,
+        opted_out: &BTreeSet<OrganizationId>,
     ) -> Result<BTreeSet<OrganizationId>, LinkError> {
         let (tree, at) = (self.tree, self.at);
         if terms.window.is_over(at) {
@@ -504,7 +509,7 @@ impl Scene<'_> {
             })
         };
         let organizations: Vec<OrganizationId> =
-            present.iter().copied().filter(|organization| !owned(organization)).collect();
+            present.difference(opted_out).copied().filter(|organization| !owned(organization)).collect();
         if organizations.is_empty() { Ok(present) } else { Err(LinkError::ReachNotOwned { organizations }) }
     }
 
@@ -513,13 +518,12 @@ impl Scene<'_> {
         let (tree, Some(actor)) = (self.tree, self.actor()) else { return Ok(()) };
         for link in tree.links_of(group) {
             for organization in tree.reached(link) {
-                let mut wanted = tree.expand(added, organization);
+                // GRP-2: Owner goes below, with all that it implies, only where the link says so.
+                let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
+                let mut wanted = tree.expand(added.iter().filter(passes), organization);
                 if let LinkGives::Narrowed(gives) = &link.terms.gives {
                     let beyond = wanted.without(&tree.expand(gives, organization));
                     wanted = wanted.without(&beyond);
-                }
-                if !link.terms.makes_owners {
-                    wanted = without_owner(wanted);
                 }
                 let missing = tree.access().lacking(actor, organization, &wanted, link.terms.window.end(), self.at);
                 if !missing.is_empty() {
@@ -530,12 +534,6 @@ impl Scene<'_> {
         }
         Ok(())
     }
-}
-
-/// GRP-2: a group that carries Owner makes owners below only where the link says so; what
-/// Owner implies goes with it.
-fn without_owner(set: ClaimSet) -> ClaimSet {
-    if set.contains(OWNER_BIT) { ClaimSet::new() } else { set }
 }
 
 impl OrganizationTree {
