@@ -22,6 +22,7 @@ use crate::id::{OrganizationId, PrincipalId, RoleId};
 use crate::link::{LinkEvent, LinkGives, LinkTerms};
 use crate::name::Name;
 use crate::refusal::{Precondition, rule_errors};
+use crate::subscription::Feature;
 use crate::tree::OrganizationTree;
 
 /// A role: one of the two that are always there, or one that was defined.
@@ -167,6 +168,11 @@ impl Command for DefineRole {
         tree.check_declared(self.organization, &privileges)?;
         // CLM-4: one who is not an owner hands on only what they hold.
         scene.may_hand_on(self.organization, &privileges)?;
+        let old = tree.roles.get(&self.role).filter(|role| role.organization == self.organization);
+        // LIC-4: after a lapse a role is narrowed and not widened.
+        if !old.is_some_and(|role| self.claims.is_subset(&role.claims)) {
+            tree.require(Feature::UserManagement, scene.at)?;
+        }
         match tree.roles.get(&self.role) {
             None => tree.fresh(self.role.uuid())?,
             Some(role) if role.organization != self.organization => {
@@ -179,6 +185,17 @@ impl Command for DefineRole {
         }
         let (organization, role) = (self.organization, self.role);
         scene.emit(RoleEvent::Defined { organization, role, name: self.name.clone(), claims: self.claims.clone() });
+        // MEM-8: nor by widening one that gives them something below, where they hold less.
+        if let Some(actor) = scene.actor().filter(|_| old.is_some()) {
+            let after = scene.preview();
+            let gains = |place: &OrganizationId| {
+                let (old, new) = (tree.access(), after.access());
+                !new.claims(actor, *place, scene.at).is_subset(&old.claims(actor, *place, scene.at))
+            };
+            if after.access().organizations(actor, None, scene.at).iter().any(gains) {
+                return Err(Precondition::OwnAccess { principal: actor }.into());
+            }
+        }
         Ok(())
     }
 }
