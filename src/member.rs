@@ -153,6 +153,10 @@ impl Command for CreateMachineIdentity {
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), MemberError> {
         scene.tree.require(Feature::UserManagement, scene.at)?;
         scene.tree.fresh(self.identity.uuid())?;
+        // MEM-2: an address is a person's; it decides who is invited and which seat is taken.
+        if self.person.address.is_some() {
+            return Err(MemberError::MachineAddress);
+        }
         let (home, principal) = (self.organization, self.identity);
         scene.write(RecordKey::Person(principal), Some(Record::Person(self.person.clone())));
         scene.emit(MemberEvent::IdentityCreated { principal, home });
@@ -413,6 +417,8 @@ rule_errors! {
     pub enum MemberError + Precondition {
         #[error("{principal} is a member of {organization} already")]
         AlreadyMember { organization: OrganizationId, principal: PrincipalId } = Conflict, "member.already", "MEM-1";
+        #[error("a machine identity has no address: leave it out")]
+        MachineAddress = Invalid, "member.machine_address", "MEM-2";
         #[error("{principal} is suspended already")]
         AlreadySuspended { principal: PrincipalId } = Conflict, "member.already_suspended", "MEM-7";
         #[error("{principal} is not suspended")]
