@@ -251,7 +251,8 @@ impl OrganizationTree {
     ) -> Result<Joint, Refusal<RelocationError>> {
         let operation = Operation::AcceptOffer;
         let offer = self.offer_to(receiver, context, offer, operation)?;
-        if !self.access().owns(offer.by, offer.organization, context.at) {
+        let (here, _) = self.sides(receiver, context).map_err(|error| Refusal::Rule(error.into()))?;
+        if !self.access().owns(offer.by, offer.organization, here.at) {
             return Err(Refusal::Denied(crate::Denial::NotFound { operation }));
         }
         let attachment = offer.attachment();
