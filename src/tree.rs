@@ -242,8 +242,11 @@ impl OrganizationTree {
         // HIE-10: in an organization that is not effectively active nothing else is possible.
         if !operation.reaches_inactive() {
             let named = [subjects.organization, subjects.source, subjects.target, subjects.new_parent];
-            let inactive =
-                named.into_iter().flatten().find(|id| self.organizations.contains_key(id) && !self.is_active(*id));
+            // ERR-4: it is told of those that the actor sees; the others answer as not there.
+            let seen = |id: &OrganizationId| scene.actor().is_none_or(|actor| self.sees(actor, *id, scene.at));
+            let mut inactive =
+                named.into_iter().flatten().filter(|id| self.organizations.contains_key(id) && !self.is_active(*id));
+            let inactive = inactive.find(seen);
             if let Some(organization) = inactive {
                 return Err(rule(Precondition::Inactive { organization }));
             }
