@@ -17,7 +17,7 @@ use crate::id::{OrganizationId, PrincipalId};
 use crate::name::{PlanName, Tag};
 use crate::refusal::{Precondition, rule_errors};
 use crate::rules::Lapse;
-use crate::time::{Timestamp, Window};
+use crate::time::{Period, Timestamp, Window};
 use crate::tree::OrganizationTree;
 
 /// Something that a plan grants: one that the crate's rules need, or one of the embedder's.
@@ -199,6 +199,10 @@ impl Command for RecordSubscription {
         }
         if !tree.rules().plans.contains_key(&self.plan) {
             return Err(SubscriptionError::UnknownPlan { plan: self.plan.clone() });
+        }
+        // An end so far away that no period fits behind it is refused (abuse case 79).
+        if let Some(end) = self.term.end() {
+            Period::LONGEST.after(end).map_err(Precondition::from)?;
         }
         let subscription =
             Subscription { plan: self.plan.clone(), status: self.status, term: self.term, since: scene.at };

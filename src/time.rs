@@ -146,6 +146,9 @@ impl Period {
     /// The longest period, in days.
     pub const LONGEST_DAYS: i64 = 3_653;
 
+    /// The longest period.
+    pub const LONGEST: Self = Self(Self::LONGEST_DAYS * 86_400);
+
     /// This many seconds; [`InvalidTime`] if that is not positive or above ten years.
     pub const fn seconds(seconds: i64) -> Result<Self, InvalidTime> {
         if seconds <= 0 {
