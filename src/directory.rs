@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use sha2::{Digest, Sha256};
+
 use crate::audit::{AuditFilter, RecordRefusal};
 use crate::command::{Command, Context, Operation, Scene};
 use crate::draft::Draft;
 use crate::event::{Changes, Recorded, Version};
-use crate::id::{OfferId, OrganizationId};
+use crate::id::{CommitKey, InvalidId, OfferId, OrganizationId};
 use crate::organization::{FoundDetached, OrganizationError};
 use crate::refusal::{Refusal, RuleError};
 use crate::relocation::{Preflight, RelocationError};
@@ -209,10 +211,7 @@ impl<R: Repository> Directory<R> {
             let mut draft = self.tree(root).await?.draft(context.clone());
             match steps(&mut draft) {
                 Ok(output) => Ok((Commit::from(draft.finish()), output)),
-                Err(refusal) => {
-                    self.record(root, context, &refusal).await?;
-                    Err(DirectoryError::Refused(refusal))
-                }
+                Err(refusal) => self.refuse(root, context, draft.attempted(), refusal).await,
             }
         })
         .await
@@ -227,8 +226,13 @@ impl<R: Repository> Directory<R> {
     ) -> Result<Done<()>, DirectoryError<OrganizationError, R::Error>> {
         self.settle(context, async || {
             let tree = self.tree(root).await?;
-            let changes = tree.found_detached(context, command).map_err(DirectoryError::Refused)?;
-            Ok((Commit::from(changes), ()))
+            match tree.found_detached(context, command) {
+                Ok(changes) => Ok((Commit::from(changes), ())),
+                Err(refusal) => {
+                    let attempted = Some((Operation::FoundDetached, context.acting));
+                    self.refuse(root, context, attempted, refusal).await
+                }
+            }
         })
         .await
     }
@@ -241,8 +245,13 @@ impl<R: Repository> Directory<R> {
         command: &DetachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(context, async || {
-            let joint = self.tree(root).await?.detach(context, command).map_err(DirectoryError::Refused)?;
-            Ok((joint.commit, joint.preflight))
+            match self.tree(root).await?.detach(context, command) {
+                Ok(joint) => Ok((joint.commit, joint.preflight)),
+                Err(refusal) => {
+                    let attempted = Some((Operation::DetachOrganization, Some(command.organization)));
+                    self.refuse(root, context, attempted, refusal).await
+                }
+            }
         })
         .await
     }
@@ -257,8 +266,13 @@ impl<R: Repository> Directory<R> {
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(context, async || {
             let (tree, other) = (self.tree(root).await?, self.tree(command.organization).await?);
-            let joint = tree.attach(&other, context, command).map_err(DirectoryError::Refused)?;
-            Ok((joint.commit, joint.preflight))
+            match tree.attach(&other, context, command) {
+                Ok(joint) => Ok((joint.commit, joint.preflight)),
+                Err(refusal) => {
+                    let attempted = Some((Operation::AttachOrganization, Some(command.new_parent)));
+                    self.refuse(root, context, attempted, refusal).await
+                }
+            }
         })
         .await
     }
@@ -274,8 +288,12 @@ impl<R: Repository> Directory<R> {
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(context, async || {
             let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
-            let joint = tree.accept_offer(&other, context, offer).map_err(DirectoryError::Refused)?;
-            Ok((joint.commit, joint.preflight))
+            match tree.accept_offer(&other, context, offer) {
+                Ok(joint) => Ok((joint.commit, joint.preflight)),
+                Err(refusal) => {
+                    self.refuse(receiving, context, Some((Operation::AcceptOffer, context.acting)), refusal).await
+                }
+            }
         })
         .await
     }
@@ -290,8 +308,12 @@ impl<R: Repository> Directory<R> {
     ) -> Result<Done<()>, DirectoryError<RelocationError, R::Error>> {
         self.settle(context, async || {
             let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
-            let changes = tree.decline_offer(&other, context, offer).map_err(DirectoryError::Refused)?;
-            Ok((Commit::from(changes), ()))
+            match tree.decline_offer(&other, context, offer) {
+                Ok(changes) => Ok((Commit::from(changes), ())),
+                Err(refusal) => {
+                    self.refuse(receiving, context, Some((Operation::DeclineOffer, context.acting)), refusal).await
+                }
+            }
         })
         .await
     }
@@ -353,25 +375,38 @@ impl<R: Repository> Directory<R> {
         }
     }
 
-    /// AUD-3: a refused operation is written into the trail, if that was asked for.
+    /// AUD-3: a refused operation is written into the trail, if that was asked for, under the
+    /// operation that was attempted; then it is answered.
+    async fn refuse<T, E: RuleError>(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        attempted: Option<(Operation, Option<OrganizationId>)>,
+        refusal: Refusal<E>,
+    ) -> Result<T, DirectoryError<E, R::Error>> {
+        if let Some((operation, organization)) = attempted.filter(|_| self.records_refusals)
+            && let Ok(record) = RecordRefusal::of(operation, organization, &refusal)
+        {
+            self.record(root, context, &record).await?;
+        }
+        Err(DirectoryError::Refused(refusal))
+    }
+
     async fn record<E: RuleError>(
         &self,
         root: OrganizationId,
         context: &Context,
-        refusal: &Refusal<E>,
+        record: &RecordRefusal,
     ) -> Result<(), DirectoryError<E, R::Error>> {
-        let operation = match refusal {
-            Refusal::Denied(denial) => denial.operation(),
-            Refusal::Rule(_) => Operation::RecordRefusal,
-        };
-        let Ok(record) = RecordRefusal::of(operation, context.acting, refusal) else { return Ok(()) };
         for _ in 0..ATTEMPTS {
             let tree: OrganizationTree = self.tree(root).await?;
-            if !self.records_refusals || tree.version() == Version::ZERO {
+            if tree.version() == Version::ZERO {
                 return Ok(());
             }
-            let outside = Context { acting: None, ..context.clone() };
-            let mut scene = Scene::new(&tree, &outside, outside.at.max(tree.at()));
+            let Ok(key) = refusal_key(context.key, tree.version()) else { return Ok(()) };
+            let acting = context.acting.filter(|acting| tree.organization(*acting).is_some());
+            let context = Context { acting, key, ..context.clone() };
+            let mut scene = Scene::new(&tree, &context, context.at.max(tree.at()));
             let Ok(()) = record.decide(&mut scene) else { return Ok(()) };
             let changes = scene.into_changes(Operation::RecordRefusal);
             match self.repository.commit(Commit::from(changes.clone())).await {
@@ -409,4 +444,15 @@ impl<R: Repository> Directory<R> {
             self.keep(&tree);
         }
     }
+}
+
+/// REP-3: the key of the commit that records a refusal. It is not the key of what was refused:
+/// that one has not taken effect, and may still.
+fn refusal_key(key: CommitKey, version: Version) -> Result<CommitKey, InvalidId> {
+    let mut hash = Sha256::new();
+    hash.update(b"refusal");
+    hash.update(key.uuid().as_bytes());
+    hash.update(version.get().to_be_bytes());
+    let bits = hash.finalize().iter().take(16).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    CommitKey::from_u128(bits)
 }

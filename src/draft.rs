@@ -1,7 +1,8 @@
 //! Drafts: several commands in one commit.
 
-use crate::command::{Command, Context};
+use crate::command::{Command, Context, Operation};
 use crate::event::{Changes, Recorded};
+use crate::id::OrganizationId;
 use crate::person::{Record, RecordKey};
 use crate::refusal::Refusal;
 use crate::tree::OrganizationTree;
@@ -13,6 +14,8 @@ pub struct Draft {
     context: Context,
     recorded: Recorded,
     records: Vec<(RecordKey, Option<Record>)>,
+    /// What was asked for last, and on what, whether it was refused or not.
+    attempted: Option<(Operation, Option<OrganizationId>)>,
 }
 
 impl Draft {
@@ -20,11 +23,12 @@ impl Draft {
         let recorded = Recorded::of(&tree, &context, context.at);
         let reason =
             context.reason.clone().map(|reason| (RecordKey::Reason(recorded.version), Some(Record::Reason(reason))));
-        Self { tree, context, recorded, records: reason.into_iter().collect() }
+        Self { tree, context, recorded, records: reason.into_iter().collect(), attempted: None }
     }
 
     /// Decides a command on what the draft has come to, and adds its changes.
     pub fn run<C: Command>(&mut self, command: &C) -> Result<C::Output, Refusal<C::Error>> {
+        self.attempted = Some((command.operation(), command.subjects().organization.or(self.context.acting)));
         let (scene, output) = self.tree.judge(&self.context, command)?;
         let (at, events, records) = (scene.at, scene.events, scene.records);
         self.recorded.at = at;
@@ -52,6 +56,11 @@ impl Draft {
     /// The tree as it would be.
     pub const fn tree(&self) -> &OrganizationTree {
         &self.tree
+    }
+
+    /// The operation that was asked for last, and the organization that it was about.
+    pub(crate) const fn attempted(&self) -> Option<(Operation, Option<OrganizationId>)> {
+        self.attempted
     }
 
     /// Whether nothing has been decided yet.
