@@ -197,7 +197,8 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &C,
     ) -> Result<Done<C::Output>, DirectoryError<C::Error, R::Error>> {
-        self.execute_draft(root, context, |draft| draft.run(command)).await
+        let operation = Some(command.operation());
+        self.settle_draft(root, context, operation, |draft: &mut Draft| draft.run(command)).await
     }
 
     /// Decides several commands in one commit; `steps` is run again on a conflict.
@@ -207,7 +208,17 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         steps: impl Fn(&mut Draft) -> Result<T, Refusal<E>>,
     ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
-        self.settle(context, async || {
+        self.settle_draft(root, context, None, steps).await
+    }
+
+    async fn settle_draft<T, E: RuleError>(
+        &self,
+        root: OrganizationId,
+        context: &Context,
+        operation: Option<Operation>,
+        steps: impl Fn(&mut Draft) -> Result<T, Refusal<E>>,
+    ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
+        self.settle(root, context, operation, async || {
             let mut draft = self.tree(root).await?.draft(context.clone());
             match steps(&mut draft) {
                 Ok(output) => Ok((Commit::from(draft.finish()), output)),
@@ -224,7 +235,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &FoundDetached,
     ) -> Result<Done<()>, DirectoryError<OrganizationError, R::Error>> {
-        self.settle(context, async || {
+        self.settle(command.root, context, Some(Operation::FoundDetached), async || {
             let tree = self.tree(root).await?;
             match tree.found_detached(context, command) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
@@ -244,7 +255,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &DetachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(context, async || {
+        self.settle(root, context, Some(Operation::DetachOrganization), async || {
             match self.tree(root).await?.detach(context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
                 Err(refusal) => {
@@ -264,7 +275,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &AttachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(context, async || {
+        self.settle(root, context, Some(Operation::AttachOrganization), async || {
             let (tree, other) = (self.tree(root).await?, self.tree(command.organization).await?);
             match tree.attach(&other, context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
@@ -286,7 +297,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         offer: OfferId,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(context, async || {
+        self.settle(offering, context, Some(Operation::AcceptOffer), async || {
             let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
             match tree.accept_offer(&other, context, offer) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
@@ -306,7 +317,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         offer: OfferId,
     ) -> Result<Done<()>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(context, async || {
+        self.settle(offering, context, Some(Operation::DeclineOffer), async || {
             let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
             match tree.decline_offer(&other, context, offer) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
@@ -330,13 +341,28 @@ impl<R: Repository> Directory<R> {
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let (mut found, mut read) = (Vec::new(), after);
         loop {
+            let mut more = false;
             let page = self.repository.read(root, read, PAGE).await.map_err(DirectoryError::Storage)?;
-            let last = page.commits.last().map(|commit| commit.version);
-            let wanted = page.commits.into_iter().filter(|commit| filter.admits(commit));
-            found.extend(wanted.take(limit.saturating_sub(found.len())));
-            match last {
-                Some(version) if found.len() < limit && version < page.head => read = version,
-                _ => return Ok(found),
+            // Abuse case 109: a trail with a gap, or one that ends early, is no answer.
+            for commit in page.commits {
+                if commit.root != root || commit.version != read.next() {
+                    let (version, at) = (commit.version, read);
+                    return Err(OutOfOrder { root: commit.root, version, tree: root, at }.into());
+                }
+                read = commit.version;
+                more = true;
+                if filter.admits(&commit) {
+                    found.push(commit);
+                }
+                if found.len() == limit {
+                    return Ok(found);
+                }
+            }
+            if read >= page.head {
+                return Ok(found);
+            }
+            if !more {
+                return Err(DirectoryError::NotYet { root, wanted: page.head, found: read });
             }
         }
     }
@@ -344,11 +370,14 @@ impl<R: Repository> Directory<R> {
     /// Decides and commits until it is there, refused, or others came first too often.
     async fn settle<T, E>(
         &self,
+        root: OrganizationId,
         context: &Context,
+        operation: Option<Operation>,
         decide: impl AsyncFn() -> Result<(Commit, T), DirectoryError<E, R::Error>>,
     ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
         // REP-3: the same key takes effect once, however often it is sent.
         if let Some(receipt) = self.repository.receipt(context.key).await.map_err(DirectoryError::Storage)? {
+            self.check_same(&receipt, root, context, operation).await?;
             return Ok(Done { receipt, output: None });
         }
         for _ in 0..ATTEMPTS {
@@ -365,6 +394,26 @@ impl<R: Repository> Directory<R> {
             }
         }
         Err(DirectoryError::Contended { attempts: ATTEMPTS })
+    }
+
+    /// REP-7: a key that is there belongs to the same operation, by the same actor, in the same
+    /// tree; another one is not done just because its key is.
+    async fn check_same<E>(
+        &self,
+        receipt: &Receipt,
+        root: OrganizationId,
+        context: &Context,
+        operation: Option<Operation>,
+    ) -> Result<(), DirectoryError<E, R::Error>> {
+        let reused = DirectoryError::CommitRefused(CommitRefusal::KeyReused { key: context.key });
+        let Some(version) = receipt.version_of(root) else { return Err(reused) };
+        let page = self.repository.read(root, version.previous(), NonZeroU32::MIN).await;
+        let page = page.map_err(DirectoryError::Storage)?;
+        let same = |commit: &Recorded| {
+            let operations = operation.is_none_or(|operation| commit.operations == [operation]);
+            commit.key == context.key && commit.actor == context.actor && operations
+        };
+        if page.commits.first().is_some_and(same) { Ok(()) } else { Err(reused) }
     }
 
     /// REP-7: only after an unknown outcome is a commit sent again, with the same key.
