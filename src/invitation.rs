@@ -435,6 +435,9 @@ pub enum InvitationEvent {
         invitation: InvitationId,
         /// By whom.
         by: PrincipalId,
+        /// Whether the service had verified their address. If not, the token alone was
+        /// trusted.
+        verified: bool,
     },
     /// It was declined.
     Declined {
@@ -651,7 +654,8 @@ impl AcceptInvitation {
         let known = tree.person(by);
         if known.is_none_or(|person| person.address.is_none()) {
             let name = known.map_or_else(|| self.name.clone(), |person| person.name.clone());
-            let person = Person::named(name).reachable_at(self.address.clone());
+            // INV-5: an address that nobody verified is not written down as one that was.
+            let person = Person { name, address: self.verified.then(|| self.address.clone()) };
             scene.write(RecordKey::Person(by), Some(Record::Person(person)));
         }
         if !tree.members.contains_key(&(organization, by)) {
@@ -667,7 +671,7 @@ impl AcceptInvitation {
                 }
             });
         }
-        scene.emit(InvitationEvent::Accepted { organization, invitation: found.id, by });
+        scene.emit(InvitationEvent::Accepted { organization, invitation: found.id, by, verified: self.verified });
         Ok(())
     }
 }
