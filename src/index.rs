@@ -234,11 +234,10 @@ impl OrganizationTree {
 
     pub(crate) fn put_invitation(&mut self, invitation: Invitation) {
         self.used.insert(invitation.id.uuid());
-        if let Some(old) = self.invitations.get(&invitation.id).map(|old| old.token) {
-            self.index.tokens.remove(&old);
-        }
         self.belongs(invitation.organization, Belonging::Invitation(invitation.id));
-        self.index.tokens.insert(invitation.token, invitation.id);
+        invitation.tokens().for_each(|token| {
+            self.index.tokens.insert(token, invitation.id);
+        });
         invitation.sendings.iter().for_each(|sending| {
             self.index.sendings.insert((sending.at, invitation.id));
         });
@@ -248,7 +247,9 @@ impl OrganizationTree {
     pub(crate) fn drop_invitation(&mut self, id: InvitationId) {
         if let Some(invitation) = self.invitations.remove(&id) {
             self.belongs_no_more(invitation.organization, Belonging::Invitation(id));
-            self.index.tokens.remove(&invitation.token);
+            invitation.tokens().for_each(|token| {
+                self.index.tokens.remove(&token);
+            });
             invitation.sendings.iter().for_each(|sending| {
                 self.index.sendings.remove(&(sending.at, id));
             });

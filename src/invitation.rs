@@ -138,6 +138,9 @@ pub struct Invitation {
     pub(crate) role: GroupRole,
     pub(crate) inviter: PrincipalId,
     pub(crate) token: TokenHash,
+    /// The tokens of earlier sendings, which are never to work again (INV-5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) void: Vec<TokenHash>,
     pub(crate) sendings: Vec<Sending>,
     pub(crate) state: InvitationState,
 }
@@ -176,6 +179,11 @@ impl Invitation {
     /// How it stands at `at`.
     pub fn state(&self, at: Timestamp) -> InvitationState {
         self.state.seen(at)
+    }
+
+    /// Its token and those before it; only the first works.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = TokenHash> + '_ {
+        std::iter::once(self.token).chain(self.void.iter().copied())
     }
 
     pub(crate) fn is_pending(&self, at: Timestamp) -> bool {
@@ -527,11 +535,22 @@ impl InvitationEvent {
         match *self {
             Self::Sent { organization, invitation: id, group, role, inviter, token, until } => {
                 let sendings = vec![Sending { at, by: inviter }];
-                let state = InvitationState::Pending { until };
-                tree.put_invitation(Invitation { id, organization, group, role, inviter, token, sendings, state });
+                let (void, state) = (Vec::new(), InvitationState::Pending { until });
+                tree.put_invitation(Invitation {
+                    id,
+                    organization,
+                    group,
+                    role,
+                    inviter,
+                    token,
+                    void,
+                    sendings,
+                    state,
+                });
             }
             Self::Resent { invitation, by, token, until, .. } => {
                 tree.step_invitation(invitation, InvitationStep::Resend { until }, at, |invitation| {
+                    invitation.void.push(invitation.token);
                     (invitation.token, invitation.inviter) = (token, by);
                     invitation.sendings.push(Sending { at, by });
                 });
