@@ -186,6 +186,16 @@ impl OrganizationTree {
         self.index.invitations(organization).filter(pending)
     }
 
+    /// When the pending invitations of an organization end, if nothing becomes of them.
+    pub(crate) fn pending_ends(&self, organization: OrganizationId, at: Timestamp) -> Vec<Timestamp> {
+        let states = self.pending_invitations(organization, at).filter_map(|id| self.invitations.get(&id));
+        let end = |invitation: &Invitation| match invitation.state {
+            InvitationState::Pending { until } => Some(until),
+            _ => None,
+        };
+        states.filter_map(end).collect()
+    }
+
     /// The invitations that went to an address, whatever became of them: what the invited
     /// person may see (INV-8).
     pub fn invitations_to<'a>(&'a self, key: &AddressKey) -> impl Iterator<Item = &'a Invitation> + use<'a> {

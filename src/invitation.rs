@@ -278,10 +278,12 @@ impl Invite {
     /// INV-4, LIC-9: one more pending invitation, and the seat that it reserves, must fit.
     fn check_room(&self, tree: &OrganizationTree, at: Timestamp) -> Result<(), InvitationError> {
         let (organization, key) = (self.organization, self.address.key());
-        let pending = tree.pending_invitations(organization, at).count();
         let cap = tree.rules().invitations.pending_per_organization.get();
-        if pending >= usize::try_from(cap).unwrap_or(usize::MAX) {
-            return Err(InvitationError::TooManyPending { organization, cap });
+        let mut ends = tree.pending_ends(organization, at);
+        ends.sort();
+        let over = ends.len().checked_sub(usize::try_from(cap).unwrap_or(usize::MAX));
+        if let Some(from) = over.and_then(|over| ends.get(over)) {
+            return Err(InvitationError::TooManyPending { organization, cap, from: *from });
         }
         tree.room(organization, UsageLimit::PendingInvitations, at)?;
         let seated = tree.people_at(key).any(|person| tree.members.contains_key(&(organization, person)));
@@ -480,8 +482,8 @@ rule_errors! {
         DeclinedRecently { from: Timestamp } = TooMany, "invitation.declined_recently", "INV-4";
         #[error("{cap} messages a day {scope} is the most: allowed again from {from}")]
         DailyCap { scope: CapScope, cap: u32, from: Timestamp } = TooMany, "invitation.daily_cap", "INV-4";
-        #[error("{organization} has {cap} pending invitations, which is the most: revoke one first")]
-        TooManyPending { organization: OrganizationId, cap: u32 } = TooMany, "invitation.too_many_pending", "INV-4";
+        #[error("{organization} has {cap} pending invitations, which is the most: revoke one first, or wait until {from}")]
+        TooManyPending { organization: OrganizationId, cap: u32, from: Timestamp } = TooMany, "invitation.too_many_pending", "INV-4";
         #[error("an invitation is pending for {longest} seconds at the most")]
         LifetimeTooLong { longest: i64 } = Invalid, "invitation.lifetime_too_long", "INV-2";
         #[error("the token was used before: make a new one")]
