@@ -247,7 +247,7 @@ operations! {
     EndLink, "end a link", "GRP-6", [[Owner @ Organization]];
     OptOutOfLink, "opt out of a link", "GRP-8", [[Owner @ Organization]];
     Invite, "invite into a group", "INV-1", [[Owner @ Organization, GroupOwner @ Group]];
-    ResendInvitation, "resend an invitation", "INV-8", [[Owner @ Organization, GroupOwner @ Group]];
+    ResendInvitation, "resend an invitation", "INV-8", [[Owner @ Organization]];
     RevokeInvitation, "revoke an invitation", "INV-8", [[Owner @ Organization]];
     DeclineInvitation, "decline an invitation", "INV-8", [];
     AcceptInvitation, "accept an invitation", "INV-5", [];

@@ -5,8 +5,8 @@
 use std::num::NonZeroU32;
 
 use crate::address::{Address, AddressKey};
-use crate::command::Scene;
-use crate::id::{Bounds, GroupId, InvitationId, OrganizationId, PrincipalId};
+use crate::command::{Context, Operation, Scene, Subjects};
+use crate::id::{Bounds, CommitKey, GroupId, InvitationId, OrganizationId, PrincipalId};
 use crate::invitation::{CapScope, Invitation, InvitationError, InvitationState, InvitationStep, Sending};
 use crate::person::{Record, RecordKey};
 use crate::refusal::Precondition;
@@ -121,10 +121,19 @@ impl OrganizationTree {
         if organization != self.root() && !self.settings.straight_invitations && !root_member {
             return Err(InvitationError::RootMembersOnly);
         }
-        if !self.access().owns(found.inviter, organization, at) || !self.owns_group(found.inviter, found.group) {
+        if !self.may_still_invite(found, at) {
             return Err(InvitationError::InviterNoLongerEntitled);
         }
         self.seat_holds(organization, at)
+    }
+
+    /// INV-6, CLM-12: whether whoever sent it last still meets the row of what they did.
+    fn may_still_invite(&self, found: &Invitation, at: Timestamp) -> bool {
+        let resent = found.sendings.len() > 1;
+        let operation = if resent { Operation::ResendInvitation } else { Operation::Invite };
+        let context = Context::principal(found.inviter, found.organization, at, CommitKey::MIN);
+        let subjects = Subjects::organization(found.organization).group(found.group);
+        Scene::new(self, &context, at).authorize(operation, &subjects).is_ok()
     }
 
     /// LIC-9: the seat was reserved when it was sent, so that accepting takes none; but a

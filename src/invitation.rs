@@ -3,7 +3,7 @@
 //! | command | requires | emits |
 //! |---|---|---|
 //! | [`Invite`] | ownership of the organization and of the group | `Sent` |
-//! | [`ResendInvitation`] | the same | `Resent` |
+//! | [`ResendInvitation`] | ownership of the organization | `Resent` |
 //! | [`RevokeInvitation`] | ownership of the organization | `Revoked` |
 //! | [`DeclineInvitation`] | the invited address | `Declined` |
 //! | [`AcceptInvitation`] | the token and the invited address | `UserKnown`, `Added`, `MemberAdded` or `OwnerAdded`, `Accepted` |
