@@ -39,8 +39,13 @@ pub struct AddressKey(Box<str>);
 
 impl AddressKey {
     /// The form in which addresses that look alike are the same, to mark them in a roster.
+    /// The domain is looked at as it is shown, not as `xn--…`, and capital letters that are
+    /// not ASCII as small ones.
     pub(crate) fn skeleton(&self) -> String {
-        skeleton(&self.0).collect()
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let (domain, _) = idna::domain_to_unicode(domain);
+        let shown = format!("{local}@{domain}").to_lowercase();
+        skeleton(&shown).collect()
     }
 }
 
