@@ -75,9 +75,12 @@ pub struct Address {
 impl Address {
     /// The address written so; [`InvalidAddress`] if no mail could go to it.
     pub fn new(text: &str) -> Result<Self, InvalidAddress> {
-        let text = text.trim_matches(' ');
         if text.chars().any(|c| c.is_whitespace() || is_invisible(c)) {
             return Err(InvalidAddress::Character);
+        }
+        // Abuse case 8: a quoted `@` is of use to nobody but those who want to be misread.
+        if text.matches('@').count() != 1 {
+            return Err(InvalidAddress::Form);
         }
         let options = Options::default().without_display_text().without_domain_literal();
         let parsed = EmailAddress::parse_with_options(text, options).map_err(|_| InvalidAddress::Form)?;
