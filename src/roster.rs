@@ -13,7 +13,7 @@ use crate::id::{GroupId, InvitationId, OrganizationId, PrincipalId};
 use crate::invitation::GroupRole;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
-use crate::{AccessKind, Denial, Operation};
+use crate::{AccessKind, Authority, Demand, Denial, Need, Operation, Place};
 
 /// Who a line of a roster is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,7 +97,8 @@ pub struct RosterPage {
 }
 
 impl OrganizationTree {
-    /// The roster of an organization for someone who may see it, by page (ROS-1).
+    /// The roster of an organization for someone who may see it, by page (ROS-1). Addresses
+    /// of the invited are shown to owners alone (INV-8).
     ///
     /// [`Denial`] unless the viewer holds `roster.view` there.
     pub fn roster(
@@ -111,6 +112,11 @@ impl OrganizationTree {
     ) -> Result<RosterPage, Denial> {
         self.may_view(viewer, organization, "roster.view", Operation::ReviewAccess, at)?;
         let mut lines = self.roster_lines(organization, at);
+        if !self.access().dormant(true).owns(viewer, organization, at) {
+            // INV-8: the addresses of the invited are for owners alone.
+            lines.iter_mut().filter(|line| line.invited.is_some()).for_each(|line| line.label = None);
+            sort(&mut lines);
+        }
         lines.retain(|line| self.passes(line, filter));
         let total = lines.len();
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
@@ -123,13 +129,22 @@ impl OrganizationTree {
         &self,
         viewer: PrincipalId,
         organization: OrganizationId,
-        claim: &str,
+        claim: &'static str,
         operation: Operation,
         at: Timestamp,
     ) -> Result<(), Denial> {
         let allowed = crate::Claim::new(claim)
             .is_ok_and(|claim| self.access().dormant(true).allows(viewer, organization, &claim, at));
-        if allowed { Ok(()) } else { Err(Denial::NotFound { operation }) }
+        match allowed {
+            true => Ok(()),
+            // ERR-1: one who sees the organization is told what would be needed.
+            false if self.sees(viewer, organization, at) => {
+                let demand = Demand { authority: Authority::Claim(claim), place: Place::Organization };
+                let need = Need { demand, claim: None, organization: Some(organization) };
+                Err(Denial::Forbidden { operation, ways: vec![vec![need]] })
+            }
+            false => Err(Denial::NotFound { operation }),
+        }
     }
 
     /// Every line of a roster, whoever asks: for the operator, a review, or a report.
@@ -142,7 +157,7 @@ impl OrganizationTree {
         let invited = self.pending_invitations(organization, at).filter_map(|id| self.line_of_invitation(id, at));
         let mut lines: Vec<RosterLine> = present.chain(invited).collect();
         self.mark_look_alikes(&mut lines);
-        lines.sort_by(|a, b| (&a.label, a.subject).cmp(&(&b.label, b.subject)));
+        sort(&mut lines);
         lines
     }
 
@@ -209,4 +224,8 @@ impl OrganizationTree {
             && filter.origin.is_none_or(|origin| line.origins().any(|other| other == origin))
             && filter.text.as_ref().is_none_or(holds)
     }
+}
+
+fn sort(lines: &mut [RosterLine]) {
+    lines.sort_by(|a, b| (&a.label, a.subject).cmp(&(&b.label, b.subject)));
 }
