@@ -122,7 +122,13 @@ impl AuditEvent {
     pub(crate) fn principals(&self) -> Vec<PrincipalId> {
         match self {
             Self::Refused { .. } => Vec::new(),
-            Self::Reviewed { lines, .. } => lines.iter().map(|line| line.reviewer).collect(),
+            Self::Reviewed { lines, .. } => {
+                let subject = |line: &ReviewedLine| match line.subject {
+                    RosterSubject::Principal(principal) => Some(principal),
+                    RosterSubject::Invitation(_) => None,
+                };
+                lines.iter().flat_map(|line| subject(line).into_iter().chain([line.reviewer])).collect()
+            }
         }
     }
 }

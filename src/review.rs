@@ -101,7 +101,11 @@ impl Command for ApplyReview {
             reviewed.push(ReviewedLine { subject: line.subject, reviewer, verdict });
             if verdict == Verdict::Revoke {
                 match line.subject {
-                    RosterSubject::Principal(principal) => remaining.extend(revoke_all(scene, organization, principal)),
+                    // CLM-4: one who is not an owner takes nothing from one who holds more.
+                    RosterSubject::Principal(principal) => {
+                        scene.may_take_from(organization, principal)?;
+                        remaining.extend(revoke_all(scene, organization, principal));
+                    }
                     RosterSubject::Invitation(id) => revoke_invitation(scene, organization, id),
                 }
             }
@@ -144,11 +148,23 @@ fn revoke_all(
         .map(|group| group.id())
         .collect();
     own.into_iter().for_each(|group| scene.emit(GroupEvent::MemberRemoved { organization, group, participant }));
-    let links = tree.access().paths(principal, organization, at).into_iter().filter_map(|path| match path {
-        Path::Group { link, .. } => link,
-        Path::Grant { .. } => None,
-    });
-    links.map(|link| (principal, link)).collect()
+    // What comes from above comes through a link: into the organization, or to a group there
+    // that the linked one is nested in.
+    let mut links = BTreeSet::new();
+    for path in tree.access().paths(principal, organization, at) {
+        let Path::Group { chain, link, .. } = path else { continue };
+        links.extend(link);
+        let above =
+            chain.into_iter().filter(|id| tree.group(*id).is_some_and(|group| group.organization() != organization));
+        for group in above.filter(|_| link.is_none()) {
+            links.extend(
+                tree.links_toward(group, organization)
+                    .filter(|link| tree.is_in_reach(link, organization))
+                    .map(|link| link.id()),
+            );
+        }
+    }
+    links.into_iter().map(|link| (principal, link)).collect()
 }
 
 fn revoke_invitation(scene: &mut Scene<'_>, organization: OrganizationId, invitation: InvitationId) {
