@@ -30,6 +30,8 @@ pub enum Timed {
     Capability(CapabilityName),
     /// The subscription of the tree.
     Subscription,
+    /// The grace period after the subscription lapsed (LIC-4).
+    Grace,
 }
 
 /// That something starts or ends, where and when.
@@ -87,7 +89,8 @@ impl OrganizationTree {
         let term =
             self.subscription().filter(|subscription| subscription.is_running()).map(|subscription| subscription.term);
         let subscription = term.into_iter().flat_map(|term| edges(self.root(), Timed::Subscription, term));
-        grants.chain(links).chain(invitations).chain(offers).chain(capabilities).chain(subscription)
+        let grace = self.grace_end().map(|at| end(self.root(), Timed::Grace, at));
+        grants.chain(links).chain(invitations).chain(offers).chain(capabilities).chain(subscription).chain(grace)
     }
 }
 

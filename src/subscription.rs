@@ -287,7 +287,7 @@ impl OrganizationTree {
 
     /// When the grace period ends, if there is one. A period beyond the calendar never ends
     /// within it.
-    fn grace_end(&self) -> Option<Timestamp> {
+    pub(crate) fn grace_end(&self) -> Option<Timestamp> {
         let lapse = self.lapse_instant()?;
         self.rules().grace.map(|grace| grace.after(lapse).unwrap_or(Timestamp::MAX_UTC))
     }
