@@ -211,7 +211,13 @@ impl<'a> Access<'a> {
         wanted.without(&held)
     }
 
-    fn holds(&self, principal: PrincipalId, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
+    pub(super) fn holds(
+        &self,
+        principal: PrincipalId,
+        organization: OrganizationId,
+        bit: usize,
+        at: Timestamp,
+    ) -> bool {
         let found = self.visit(principal, organization, at, &mut |_| {}, &mut |route| {
             if self.gives(&route.gives, organization, bit) { Break(()) } else { Continue(()) }
         });
@@ -383,7 +389,7 @@ impl<'a> Access<'a> {
     }
 
     /// Every group that a principal is in, at whatever distance, whether it counts or not.
-    fn groups_above(&self, principal: PrincipalId) -> BTreeSet<GroupId> {
+    pub(super) fn groups_above(&self, principal: PrincipalId) -> BTreeSet<GroupId> {
         let index = &self.tree.index;
         let mut waiting: Vec<GroupId> =
             Index::row(&index.groups_of, Participant::Principal(principal)).copied().collect();

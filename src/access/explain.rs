@@ -1,5 +1,6 @@
 //! Explanations: every path that gives an answer, or every reason against it (CLM-9).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow::{self, Continue};
 
@@ -233,8 +234,11 @@ impl<'a> Access<'a> {
         if let Some(organization) = tree.inactive_on_path(*organization) {
             reasons.push(Reason::Inactive { organization });
         }
+        let awake = self.dormant(true);
+        let held = awake.regardless_of_suspension().holds(*principal, *organization, bit, at);
+        let resting = held && !awake.holds(*principal, *organization, bit, at);
         let suspended = tree.memberships(*principal).filter(|place| {
-            let relevant = place == organization || tree.is_ancestor(*place, *organization);
+            let relevant = place == organization || (resting && tree.is_ancestor(*place, *organization));
             relevant && tree.member(*place, *principal).is_some_and(|member| member.suspended)
         });
         reasons.extend(suspended.map(|organization| Reason::Suspended { organization }));
@@ -244,36 +248,53 @@ impl<'a> Access<'a> {
         {
             reasons.push(Reason::MissingCapability { capability: capability.clone(), organization: lacking });
         }
+        let given = reasons.len();
         for grant in tree.grants_of(*organization, *principal) {
             if !grant.window.contains(at) && tree.privilege_gives(&grant.privilege, *organization, bit) {
                 reasons.push(Reason::OutsideGrant { privilege: grant.privilege.clone(), window: grant.window });
             }
         }
         reasons.extend(self.idle_groups(question, bit, at));
-        if reasons.is_empty() {
+        // What else is in the way does not matter as long as nothing gives it.
+        if !held && reasons.len() == given {
             reasons.push(Reason::NoPath);
         }
         reasons
     }
 
-    /// Groups of theirs that live above and would give the claim if they were active there.
+    /// Groups of theirs that would give the claim, or lead to one that does, if they were
+    /// active there.
     fn idle_groups(&self, question: &Question, bit: usize, at: Timestamp) -> Vec<Reason> {
         let (tree, organization) = (self.tree, question.organization);
-        let own = Index::row(&tree.index.groups_of, Participant::Principal(question.principal));
-        let groups = own.filter_map(|id| tree.groups.get(id)).filter(|group| {
-            tree.is_ancestor(group.organization, organization)
-                && group.gives.iter().any(|privilege| tree.privilege_gives(privilege, organization, bit))
-                && !tree.is_group_active(group.id, organization, at)
-        });
-        let reason = |group: &crate::Group| {
-            let linked = tree.links_toward(group.id, organization).any(|link| tree.is_in_reach(link, organization));
-            if linked && !tree.links_stand(at) {
-                Reason::LinksSuspended
-            } else {
-                Reason::GroupNotActive { group: group.id }
-            }
+        let gives = |group: &crate::Group| {
+            group.gives.iter().any(|privilege| tree.privilege_gives(privilege, organization, bit))
         };
-        groups.map(reason).collect()
+        let mut idle = BTreeSet::new();
+        for group in self.groups_above(question.principal).iter().filter_map(|id| tree.groups.get(id)) {
+            let above = tree.is_ancestor(group.organization, organization);
+            if above && !tree.is_group_active(group.id, organization, at) {
+                let outer = Index::row(&tree.index.groups_of, Participant::Group(group.id));
+                let leads = outer.filter_map(|id| tree.groups.get(id)).any(|outer| {
+                    outer.organization == organization
+                        && (gives(outer) || self.leads_to(outer.id, organization, &gives))
+                });
+                if gives(group) || leads {
+                    idle.insert(group.id);
+                }
+            }
+        }
+        let reason = |group: GroupId| {
+            let linked = tree.links_toward(group, organization).any(|link| tree.is_in_reach(link, organization));
+            if linked && !tree.links_stand(at) { Reason::LinksSuspended } else { Reason::GroupNotActive { group } }
+        };
+        idle.into_iter().map(reason).collect()
+    }
+
+    /// Whether a group is nested, at some distance, in one of that organization that gives it.
+    fn leads_to(&self, group: GroupId, organization: OrganizationId, gives: &impl Fn(&crate::Group) -> bool) -> bool {
+        let tree = self.tree;
+        let own = tree.groups(organization).filter(|outer| gives(outer));
+        own.into_iter().any(|outer| tree.holds_group(outer.id, group))
     }
 }
 
