@@ -2,5 +2,6 @@
 //! (`spec:`) and the cases (`abuse:`) that a test proves; both are listed in `docs/rules.md`.
 
 mod hierarchy;
+mod model;
 mod repository;
 mod support;
