@@ -130,6 +130,21 @@ impl World {
         world
     }
 
+    /// A world on a tree that is there already, such as one that was detached.
+    pub fn of(tree: OrganizationTree, at: Timestamp) -> Self {
+        let keys = Cell::new(u128::from(tree.version().get()) << 32);
+        Self { tree, log: Vec::new(), at, keys }
+    }
+
+    /// Another tree under the same rules, founded by the operator for `owner`.
+    pub fn founded(root: OrganizationId, called: &str, owner: PrincipalId) -> Self {
+        let domain = Arc::new(Domain { catalog: catalog(), rules: Rules::provider() });
+        let mut world = Self::of(OrganizationTree::empty(root, domain), noon());
+        let person = Person::named(name(called));
+        world.operate(&FoundTree { root, name: name(called), owner, person }).unwrap();
+        world
+    }
+
     pub fn subscribe(&mut self, plan: &str, term: Window) {
         let status = SubscriptionStatus::Active;
         let root = self.tree.root();
