@@ -6,8 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::group::Participant;
-use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, RoleId};
+use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId};
 use crate::index::Index;
+use crate::member::Principal;
 use crate::role::{Privilege, RoleRef};
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
@@ -68,6 +69,32 @@ pub enum Violation {
         /// Where.
         organization: OrganizationId,
     },
+    /// A project has a member who is no member of its organization (MEM-5).
+    StrayProjectMember {
+        /// Which project.
+        project: ProjectId,
+        /// Who.
+        principal: PrincipalId,
+    },
+    /// A machine identity of a sub-organization is a member elsewhere (MEM-2).
+    StrayIdentity {
+        /// Which.
+        principal: PrincipalId,
+        /// Where.
+        organization: OrganizationId,
+    },
+    /// A resource is shared other than downward (MEM-6).
+    ShareNotDownward {
+        /// Which.
+        resource: ResourceId,
+        /// With whom.
+        target: OrganizationId,
+    },
+    /// A pending invitation is into a group that does not live in its organization (INV-1).
+    StrayInvitation {
+        /// Which.
+        invitation: InvitationId,
+    },
     /// The index differs from what the state gives.
     Index,
 }
@@ -84,6 +111,10 @@ impl Violation {
             Self::GroupCycle { .. } => "GRP-3",
             Self::LinkNotDownward { .. } => "GRP-4",
             Self::StrayRole { .. } => "CLM-3",
+            Self::StrayProjectMember { .. } => "MEM-5",
+            Self::StrayIdentity { .. } => "MEM-2",
+            Self::ShareNotDownward { .. } => "MEM-6",
+            Self::StrayInvitation { .. } => "INV-1",
             Self::Index => "REP-6",
         }
     }
@@ -100,6 +131,10 @@ impl Violation {
             Self::GroupCycle { .. } => "remove one nesting of the circle",
             Self::LinkNotDownward { .. } => "end the link",
             Self::StrayRole { .. } => "revoke the role there",
+            Self::StrayProjectMember { .. } => "remove them from the project, or add them to the organization",
+            Self::StrayIdentity { .. } => "remove it from that organization",
+            Self::ShareNotDownward { .. } => "end the sharing",
+            Self::StrayInvitation { .. } => "revoke the invitation",
             Self::Index => "load the tree again",
         }
     }
@@ -124,6 +159,7 @@ impl OrganizationTree {
                 found.push(Violation::LinkNotDownward { link: link.id() });
             }
         }
+        self.examine_belongings(at, &mut found);
         if Index::derive(self) != self.index {
             found.push(Violation::Index);
         }
@@ -157,6 +193,12 @@ impl OrganizationTree {
             if self.organization(*organization).is_none() || self.principal(*principal).is_none() {
                 found.push(Violation::StrayMember { organization: *organization, principal: *principal });
             }
+            if let Some(Principal::Machine { home }) = self.principal(*principal)
+                && home != self.root()
+                && home != *organization
+            {
+                found.push(Violation::StrayIdentity { principal: *principal, organization: *organization });
+            }
             self.examine_roles(*organization, member.grants().iter().map(|grant| &grant.privilege), found);
         }
     }
@@ -187,6 +229,24 @@ impl OrganizationTree {
                 found.push(Violation::GroupCycle { group: id });
             }
             self.examine_roles(home, group.gives(), found);
+        }
+    }
+
+    fn examine_belongings(&self, at: Timestamp, found: &mut Vec<Violation>) {
+        for project in self.projects.values() {
+            let stray = project.members().filter(|principal| self.member(project.organization(), *principal).is_none());
+            found.extend(stray.map(|principal| Violation::StrayProjectMember { project: project.id(), principal }));
+        }
+        for (resource, target) in self.shares.iter().filter_map(|((resource, target), share)| {
+            (!self.is_ancestor(share.source, share.target)).then_some((*resource, *target))
+        }) {
+            found.push(Violation::ShareNotDownward { resource, target });
+        }
+        for invitation in self.invitations.values().filter(|invitation| invitation.is_pending(at)) {
+            let lives = |group: &crate::Group| group.organization() == invitation.organization();
+            if !self.group(invitation.group()).is_some_and(lives) {
+                found.push(Violation::StrayInvitation { invitation: invitation.id() });
+            }
         }
     }
 
