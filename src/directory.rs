@@ -6,6 +6,7 @@
 //! from committed records only (abuse case 101).
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -126,7 +127,11 @@ impl<R: Repository> Directory<R> {
 
     /// The tree as it stands in the repository now. A root that is not there gives an empty
     /// tree at version zero.
-    pub async fn tree<E>(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
+    pub async fn tree(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<Infallible, R::Error>> {
+        self.current(root).await
+    }
+
+    async fn current<E>(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
         let mut tree = self.cached(root);
         loop {
             let page = self.repository.read(root, tree.version(), PAGE).await.map_err(DirectoryError::Storage)?;
@@ -152,9 +157,9 @@ impl<R: Repository> Directory<R> {
         &self,
         root: OrganizationId,
         version: Version,
-    ) -> Result<OrganizationTree, DirectoryError<std::convert::Infallible, R::Error>> {
+    ) -> Result<OrganizationTree, DirectoryError<Infallible, R::Error>> {
         let kept = self.cached(root);
-        let tree = if kept.version() >= version { kept } else { self.tree(root).await? };
+        let tree = if kept.version() >= version { kept } else { self.current(root).await? };
         if tree.version() >= version {
             Ok(tree)
         } else {
@@ -167,7 +172,7 @@ impl<R: Repository> Directory<R> {
         &self,
         root: OrganizationId,
         version: Version,
-    ) -> Result<OrganizationTree, DirectoryError<std::convert::Infallible, R::Error>> {
+    ) -> Result<OrganizationTree, DirectoryError<Infallible, R::Error>> {
         let mut tree = OrganizationTree::empty(root, self.domain.clone());
         let mut read = Version::ZERO;
         loop {
@@ -219,7 +224,7 @@ impl<R: Repository> Directory<R> {
         steps: impl Fn(&mut Draft) -> Result<T, Refusal<E>>,
     ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
         self.settle(root, context, operation, async || {
-            let mut draft = self.tree(root).await?.draft(context.clone());
+            let mut draft = self.current(root).await?.draft(context.clone());
             match steps(&mut draft) {
                 Ok(output) => Ok((Commit::from(draft.finish()), output)),
                 Err(refusal) => self.refuse(root, context, draft.attempted(), refusal).await,
@@ -236,7 +241,7 @@ impl<R: Repository> Directory<R> {
         command: &FoundDetached,
     ) -> Result<Done<()>, DirectoryError<OrganizationError, R::Error>> {
         self.settle(command.root, context, Some(Operation::FoundDetached), async || {
-            let tree = self.tree(root).await?;
+            let tree = self.current(root).await?;
             match tree.found_detached(context, command) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
                 Err(refusal) => {
@@ -256,7 +261,7 @@ impl<R: Repository> Directory<R> {
         command: &DetachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(root, context, Some(Operation::DetachOrganization), async || {
-            match self.tree(root).await?.detach(context, command) {
+            match self.current(root).await?.detach(context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
                 Err(refusal) => {
                     let attempted = Some((Operation::DetachOrganization, Some(command.organization)));
@@ -276,7 +281,7 @@ impl<R: Repository> Directory<R> {
         command: &AttachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(root, context, Some(Operation::AttachOrganization), async || {
-            let (tree, other) = (self.tree(root).await?, self.tree(command.organization).await?);
+            let (tree, other) = (self.current(root).await?, self.current(command.organization).await?);
             match tree.attach(&other, context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
                 Err(refusal) => {
@@ -298,7 +303,7 @@ impl<R: Repository> Directory<R> {
         offer: OfferId,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
         self.settle(offering, context, Some(Operation::AcceptOffer), async || {
-            let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
+            let (tree, other) = (self.current(offering).await?, self.current(receiving).await?);
             match tree.accept_offer(&other, context, offer) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
                 Err(refusal) => {
@@ -318,7 +323,7 @@ impl<R: Repository> Directory<R> {
         offer: OfferId,
     ) -> Result<Done<()>, DirectoryError<RelocationError, R::Error>> {
         self.settle(offering, context, Some(Operation::DeclineOffer), async || {
-            let (tree, other) = (self.tree(offering).await?, self.tree(receiving).await?);
+            let (tree, other) = (self.current(offering).await?, self.current(receiving).await?);
             match tree.decline_offer(&other, context, offer) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
                 Err(refusal) => {
@@ -337,7 +342,7 @@ impl<R: Repository> Directory<R> {
         filter: &AuditFilter,
         after: Version,
         limit: NonZeroU32,
-    ) -> Result<Vec<Recorded>, DirectoryError<std::convert::Infallible, R::Error>> {
+    ) -> Result<Vec<Recorded>, DirectoryError<Infallible, R::Error>> {
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let (mut found, mut read) = (Vec::new(), after);
         loop {
@@ -448,7 +453,7 @@ impl<R: Repository> Directory<R> {
         record: &RecordRefusal,
     ) -> Result<(), DirectoryError<E, R::Error>> {
         for _ in 0..ATTEMPTS {
-            let tree: OrganizationTree = self.tree(root).await?;
+            let tree: OrganizationTree = self.current(root).await?;
             if tree.version() == Version::ZERO {
                 return Ok(());
             }
