@@ -217,6 +217,18 @@ pub struct DeleteOrganization {
     pub mode: DeletionMode,
 }
 
+impl DeleteOrganization {
+    /// A deletion that can be taken back: the organization is deactivated.
+    pub const fn soft(organization: OrganizationId, evidence: Evidence) -> Self {
+        Self { organization, evidence, mode: DeletionMode::Soft }
+    }
+
+    /// A deletion for good.
+    pub const fn hard(organization: OrganizationId, evidence: Evidence) -> Self {
+        Self { organization, evidence, mode: DeletionMode::Hard }
+    }
+}
+
 impl Command for DeleteOrganization {
     type Output = ();
     type Error = DeletionError;

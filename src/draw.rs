@@ -25,7 +25,9 @@ impl OrganizationTree {
             write!(out, "  [{}]", groups.join(", "))?;
         }
         writeln!(out)?;
-        let children: Vec<OrganizationId> = self.children(id).collect();
+        let mut children: Vec<OrganizationId> = self.children(id).collect();
+        // By name: identifiers are in no order that means anything to a reader.
+        children.sort_by_key(|child| self.organization(*child).map(|child| child.name()));
         let bar = if children.is_empty() { "    " } else { "│   " };
         for link in self.index.links_in(id).filter_map(|link| self.links.get(&link)) {
             writeln!(out, "{rest}{bar}← {}", self.caption(link))?;

@@ -44,6 +44,20 @@ pub struct GrantPrivilege {
     pub window: Window,
 }
 
+impl GrantPrivilege {
+    /// From now on, without end.
+    pub const fn new(organization: OrganizationId, principal: PrincipalId, privilege: Privilege) -> Self {
+        Self { organization, principal, privilege, window: Window::ALWAYS }
+    }
+
+    /// The same, with a start or an end.
+    #[must_use]
+    pub const fn during(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+}
+
 impl Command for GrantPrivilege {
     type Output = ();
     type Error = GrantError;

@@ -111,6 +111,20 @@ pub struct CreateGroup {
     pub owner: PrincipalId,
 }
 
+impl CreateGroup {
+    /// A group of this name, with its first owner, that gives nothing yet.
+    pub const fn new(organization: OrganizationId, group: GroupId, name: Name, owner: PrincipalId) -> Self {
+        Self { organization, group, name, gives: BTreeSet::new(), owner }
+    }
+
+    /// The same, giving these privileges as well.
+    #[must_use]
+    pub fn giving(mut self, privileges: impl IntoIterator<Item = Privilege>) -> Self {
+        self.gives.extend(privileges);
+        self
+    }
+}
+
 impl Command for CreateGroup {
     type Output = ();
     type Error = GroupError;

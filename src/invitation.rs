@@ -222,6 +222,45 @@ pub struct Invite {
     pub other_role: OtherRole,
 }
 
+impl Invite {
+    /// An invitation to become a member of a group, for as long as the rules say by default.
+    pub fn as_member(
+        invitation: InvitationId,
+        organization: OrganizationId,
+        group: GroupId,
+        address: Address,
+        token: &InvitationToken,
+    ) -> Self {
+        let (role, token, other_role) = (GroupRole::Member, token.hash(), OtherRole::Refuse);
+        Self { invitation, organization, group, address, role, token, lifetime: None, other_role }
+    }
+
+    /// An invitation to become an owner of a group.
+    pub fn as_owner(
+        invitation: InvitationId,
+        organization: OrganizationId,
+        group: GroupId,
+        address: Address,
+        token: &InvitationToken,
+    ) -> Self {
+        Self { role: GroupRole::Owner, ..Self::as_member(invitation, organization, group, address, token) }
+    }
+
+    /// The same, pending for so long.
+    #[must_use]
+    pub const fn lasting(mut self, lifetime: Period) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The same, in place of a pending one with the other role (INV-10).
+    #[must_use]
+    pub const fn replacing(mut self) -> Self {
+        self.other_role = OtherRole::Replace;
+        self
+    }
+}
+
 impl Command for Invite {
     type Output = ();
     type Error = InvitationError;

@@ -71,6 +71,7 @@ mod hierarchy;
 mod id;
 mod index;
 mod invitation;
+mod label;
 mod link;
 mod member;
 mod name;

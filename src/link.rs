@@ -53,12 +53,8 @@ pub enum Reach {
 ///
 /// ```
 /// use bailiwick::{LinkTerms, OrganizationId, Reach};
-/// let all_but_one = LinkTerms {
-///     reach: Reach::Subtree,
-///     future: true,
-///     exclusions: [OrganizationId::from_u128(7)?].into(),
-///     ..LinkTerms::default()
-/// };
+/// let all_but_one = LinkTerms::subtree().with_future().except([OrganizationId::from_u128(7)?]);
+/// assert_eq!(all_but_one.reach, Reach::Subtree);
 /// # Ok::<(), bailiwick::InvalidId>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +79,58 @@ pub struct LinkTerms {
     /// When it counts.
     #[serde(default)]
     pub window: Window,
+}
+
+impl LinkTerms {
+    /// To the target alone.
+    pub fn target() -> Self {
+        Self::default()
+    }
+
+    /// To the target and its children, those that are there now.
+    pub fn children() -> Self {
+        Self { reach: Reach::Children, ..Self::default() }
+    }
+
+    /// To the target and everything below it that is there now.
+    pub fn subtree() -> Self {
+        Self { reach: Reach::Subtree, ..Self::default() }
+    }
+
+    /// The same, and to organizations that come later too.
+    #[must_use]
+    pub fn with_future(mut self) -> Self {
+        self.future = true;
+        self
+    }
+
+    /// The same, except for these and everything below them.
+    #[must_use]
+    pub fn except(mut self, organizations: impl IntoIterator<Item = OrganizationId>) -> Self {
+        self.exclusions.extend(organizations);
+        self
+    }
+
+    /// The same, giving only this of what the group gives at home.
+    #[must_use]
+    pub fn giving_only(mut self, privileges: impl IntoIterator<Item = Privilege>) -> Self {
+        self.gives = LinkGives::Narrowed(privileges.into_iter().collect());
+        self
+    }
+
+    /// The same, with a start or an end.
+    #[must_use]
+    pub const fn during(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same, making owners where the group carries Owner.
+    #[must_use]
+    pub const fn making_owners(mut self) -> Self {
+        self.makes_owners = true;
+        self
+    }
 }
 
 /// A link as it stands.

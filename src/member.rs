@@ -80,6 +80,18 @@ pub struct AddMember {
     pub person: Option<Person>,
 }
 
+impl AddMember {
+    /// Someone whom the tree knows, added to an organization below the root.
+    pub const fn known(organization: OrganizationId, principal: PrincipalId) -> Self {
+        Self { organization, principal, person: None }
+    }
+
+    /// Someone with what is known of them, added to the root.
+    pub const fn new(organization: OrganizationId, principal: PrincipalId, person: Person) -> Self {
+        Self { organization, principal, person: Some(person) }
+    }
+}
+
 impl Command for AddMember {
     type Output = ();
     type Error = MemberError;

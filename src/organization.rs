@@ -238,6 +238,28 @@ pub struct Created {
     pub reached_by: Vec<LinkId>,
 }
 
+impl CreateOrganization {
+    /// An organization of this name under its parent, owned by its creator, with a slug
+    /// derived from the name.
+    pub const fn new(organization: OrganizationId, parent: OrganizationId, name: Name) -> Self {
+        Self { organization, parent, name, slug: None, owner: None }
+    }
+
+    /// The same, with another user of the tree as its first owner.
+    #[must_use]
+    pub fn owned_by(mut self, owner: PrincipalId) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// The same, with this slug.
+    #[must_use]
+    pub fn with_slug(mut self, slug: Slug) -> Self {
+        self.slug = Some(slug);
+        self
+    }
+}
+
 impl Command for CreateOrganization {
     type Output = Created;
     type Error = OrganizationError;
@@ -298,6 +320,13 @@ pub enum Edit<T> {
     Set(T),
     /// It becomes none.
     Clear,
+}
+
+impl<T> From<Option<T>> for Edit<T> {
+    /// To become exactly this: a value, or none.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Clear, Self::Set)
+    }
 }
 
 impl<T: Clone> Edit<T> {

@@ -178,6 +178,20 @@ pub struct RecordSubscription {
     pub term: Window,
 }
 
+impl RecordSubscription {
+    /// A paid subscription to a plan, without start and end.
+    pub const fn active(root: OrganizationId, plan: PlanName) -> Self {
+        Self { root, plan, status: SubscriptionStatus::Active, term: Window::ALWAYS }
+    }
+
+    /// The same, with a start or an end.
+    #[must_use]
+    pub const fn during(mut self, term: Window) -> Self {
+        self.term = term;
+        self
+    }
+}
+
 impl Command for RecordSubscription {
     type Output = ();
     type Error = SubscriptionError;
