@@ -11,6 +11,8 @@
 //! The states and steps are in [`InvitationState`]; the cooldowns and caps in
 //! [`InvitationRules`](crate::InvitationRules). Rules: INV-1 to INV-10.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
@@ -34,6 +36,15 @@ pub enum GroupRole {
     Owner,
     /// They gain what it gives.
     Member,
+}
+
+impl fmt::Display for GroupRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "owner",
+            Self::Member => "member",
+        })
+    }
 }
 
 /// How an invitation stands; what has passed its end answers as expired (INV-2).
@@ -67,6 +78,18 @@ pub enum InvitationState {
         /// When.
         at: Timestamp,
     },
+}
+
+impl fmt::Display for InvitationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending { until } => write!(f, "pending until {until}"),
+            Self::Accepted { at, by } => write!(f, "accepted at {at} by {by}"),
+            Self::Declined { at } => write!(f, "declined at {at}"),
+            Self::Revoked { at } => write!(f, "revoked at {at}"),
+            Self::Expired { at } => write!(f, "expired at {at}"),
+        }
+    }
 }
 
 /// What can be done to an invitation.
@@ -349,6 +372,18 @@ pub struct ResendInvitation {
     pub lifetime: Option<Period>,
 }
 
+impl ResendInvitation {
+    /// With a new token, for as long as the rules say by default.
+    pub fn new(
+        organization: OrganizationId,
+        group: GroupId,
+        invitation: InvitationId,
+        token: &InvitationToken,
+    ) -> Self {
+        Self { organization, group, invitation, token: token.hash(), lifetime: None }
+    }
+}
+
 impl Command for ResendInvitation {
     type Output = ();
     type Error = InvitationError;
@@ -560,8 +595,8 @@ pub enum CapScope {
     Organization,
 }
 
-impl std::fmt::Display for CapScope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for CapScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "to one address",
             Self::Inviter => "by one inviter",

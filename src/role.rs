@@ -86,6 +86,12 @@ impl From<Grantable> for Privilege {
     }
 }
 
+impl From<Claim> for Privilege {
+    fn from(claim: Claim) -> Self {
+        Self::Claim(claim.into())
+    }
+}
+
 impl From<RoleRef> for Privilege {
     fn from(role: RoleRef) -> Self {
         Self::Role(role)
