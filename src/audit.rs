@@ -10,9 +10,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Actor, Command, Operation, Scene, Subjects};
-use crate::event::Recorded;
+use crate::event::{Recorded, Version};
 use crate::id::{OrganizationId, PrincipalId};
-use crate::name::CorrelationId;
+use crate::name::{CorrelationId, Reason};
+use crate::person::{Record, RecordKey};
 use crate::refusal::{Refusal, RuleError, rule_errors};
 use crate::review::Verdict;
 use crate::roster::RosterSubject;
@@ -168,5 +169,15 @@ impl AuditFilter {
             && self.organization.is_none_or(concerns)
             && self.principal.is_none_or(involves)
             && self.noun.as_ref().is_none_or(|noun| commit.events.iter().any(|event| event.noun() == noun))
+    }
+}
+
+impl OrganizationTree {
+    /// The reason that was given for the commit that made a version, unless it was erased.
+    pub fn reason(&self, version: Version) -> Option<&Reason> {
+        match self.records.get(&RecordKey::Reason(version)) {
+            Some(Record::Reason(reason)) => Some(reason),
+            _ => None,
+        }
     }
 }

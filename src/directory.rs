@@ -70,6 +70,16 @@ pub enum DirectoryError<E, S> {
     },
 }
 
+impl<E, S> DirectoryError<E, S> {
+    /// The refusal, if it was the tree that refused it.
+    pub const fn refusal(&self) -> Option<&Refusal<E>> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
 /// What was done: the receipt, and the answer, unless the same key had taken effect before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done<T> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use bailiwick::{
-    Actor, AuditEvent, AuditFilter, EndLink, Event, LinkGroup, LinkTerms, OrganizationTree, RecordSubscription,
-    Recorded, SubscriptionStatus, Timed, Version, Window,
+    Actor, AuditEvent, AuditFilter, Edit, EditOrganization, EndLink, Event, LinkGroup, LinkTerms, OrganizationTree,
+    RecordSubscription, Recorded, SubscriptionStatus, Timed, Version, Window,
 };
 use chrono::TimeDelta;
 
@@ -28,6 +28,7 @@ pub(crate) async fn morning(desk: &mut Desk, list: &[Customer]) -> Result<()> {
             Timed::Offer(_) => "an offer to attach".to_owned(),
             Timed::Capability(capability) => format!("the capability `{capability}`"),
             Timed::Subscription => "the subscription".to_owned(),
+            Timed::Grace => "the grace period of the subscription".to_owned(),
         };
         [paper::at(ending.at), called(&tree, ending.organization), tree.with_names(what)]
     });
