@@ -1,7 +1,11 @@
 //! The integration tests of the crate: one binary, modules by theme. Comments name the rules
 //! (`spec:`) and the cases (`abuse:`) that a test proves; both are listed in `docs/rules.md`.
 
+mod group;
 mod hierarchy;
 mod model;
+mod licensing;
+mod link;
+mod member;
 mod repository;
 mod support;
