@@ -3,6 +3,7 @@
 
 mod group;
 mod hierarchy;
+mod invitation;
 mod model;
 mod licensing;
 mod link;
