@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::set::ClaimSet;
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::group::{Group, GroupEvent, Participant};
@@ -566,13 +567,7 @@ impl Scene<'_> {
         let (tree, Some(actor)) = (self.tree, self.actor()) else { return Ok(()) };
         for link in tree.links_of(group) {
             for organization in tree.reached(link) {
-                // GRP-2: Owner goes below, with all that it implies, only where the link says so.
-                let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
-                let mut wanted = tree.expand(added.iter().filter(passes), organization);
-                if let LinkGives::Narrowed(gives) = &link.terms.gives {
-                    let beyond = wanted.without(&tree.expand(gives, organization));
-                    wanted = wanted.without(&beyond);
-                }
+                let wanted = tree.passed_on(added, link, organization);
                 let missing = tree.access().lacking(actor, organization, &wanted, link.terms.window.end(), self.at);
                 if !missing.is_empty() {
                     let claims = tree.catalog().names(&missing).cloned().map(crate::Grantable::Claim);
@@ -619,6 +614,20 @@ impl OrganizationTree {
         };
         let carries = self.groups.get(&link.group).is_some_and(|group| group.gives.contains(&Privilege::OWNER));
         link.terms.makes_owners && narrowed && carries
+    }
+
+    /// What a link passes on, in an organization, of what its group gives: Owner, with all that
+    /// it implies, only where the link says so (GRP-2).
+    pub(crate) fn passed_on(&self, gives: &BTreeSet<Privilege>, link: &Link, organization: OrganizationId) -> ClaimSet {
+        let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
+        match &link.terms.gives {
+            LinkGives::Inherit => self.expand(gives.iter().filter(passes), organization),
+            LinkGives::Narrowed(narrowed) => {
+                let passed = self.expand(narrowed.iter().filter(passes), organization);
+                let beyond = passed.without(&self.expand(gives, organization));
+                passed.without(&beyond)
+            }
+        }
     }
 
     /// The organizations that these terms reach from a target, before anyone opts out.

@@ -258,17 +258,7 @@ impl<'a> Access<'a> {
         match gives {
             Gives::Privilege(privilege) => self.tree.expand([*privilege], organization),
             Gives::Home(group) => self.tree.expand(&group.gives, organization),
-            Gives::Linked(group, link) => {
-                let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
-                match &link.terms.gives {
-                    LinkGives::Inherit => self.tree.expand(group.gives.iter().filter(passes), organization),
-                    LinkGives::Narrowed(narrowed) => {
-                        let passed = self.tree.expand(narrowed.iter().filter(passes), organization);
-                        let beyond = passed.without(&self.tree.expand(&group.gives, organization));
-                        passed.without(&beyond)
-                    }
-                }
-            }
+            Gives::Linked(group, link) => self.tree.passed_on(&group.gives, link, organization),
         }
     }
 

@@ -135,6 +135,8 @@ pub(super) struct Naive {
     pub(super) people: Vec<(PrincipalId, AddressKey)>,
     pub(super) invited: Vec<(InvitationId, AddressKey)>,
     pub(super) used: Vec<uuid::Uuid>,
+    /// Every token that was ever handed out; the last of each invitation works.
+    pub(super) tokens: Vec<TokenHash>,
 }
 
 fn capability_names(declaration: &ClaimDeclaration) -> Option<CapabilityName> {
@@ -182,6 +184,7 @@ impl Naive {
             people: Vec::new(),
             invited: Vec::new(),
             used: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 
@@ -442,6 +445,7 @@ impl Naive {
         let (id, outcome) = match *event {
             InvitationEvent::Sent { organization, invitation, group, role, inviter, token, until } => {
                 self.used.push(invitation.uuid());
+                self.tokens.push(token);
                 let (id, place, outcome) = (invitation, organization, Outcome::Pending);
                 let sendings = vec![(at, inviter)];
                 self.invitations.push(Letter { id, place, group, role, inviter, token, until, outcome, sendings });
@@ -451,6 +455,7 @@ impl Naive {
                 let letter = self.invitations.iter_mut().find(|letter| letter.id == invitation).unwrap();
                 (letter.inviter, letter.token, letter.until) = (by, token, until);
                 letter.sendings.push((at, by));
+                self.tokens.push(token);
                 return;
             }
             InvitationEvent::Accepted { invitation, by, .. } => (invitation, Outcome::Accepted(at, by)),

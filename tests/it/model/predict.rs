@@ -304,6 +304,7 @@ impl Judge<'_> {
                 self.found.when(group.owners.contains(&c.owner), "GRP-1");
                 if !self.actor.is_some_and(|actor| group.owners.contains(&actor)) {
                     self.hands_on(c.organization, &group.gives, NEVER);
+                    self.widens_links(c.group, &group.gives);
                 }
             }
             Asked::RemoveGroupOwner(c) => {
@@ -312,6 +313,9 @@ impl Judge<'_> {
                 let Some(group) = self.group_in(c.organization, c.group) else { return };
                 self.found.unless(group.owners.contains(&c.owner), "GRP-1");
                 self.found.when(group.owners == [c.owner], "GRP-1");
+                if !self.actor.is_some_and(|actor| group.owners.contains(&actor)) {
+                    self.takes_from(c.organization, c.owner);
+                }
             }
             Asked::AddGroupMember(c) => self.add_group_member(c),
             Asked::RemoveGroupMember(c) => {
@@ -338,7 +342,9 @@ impl Judge<'_> {
                 let Some(group) = self.group_in(c.source, c.group) else { return };
                 let linked = self.model.links.iter().any(|link| (link.group, link.target) == (c.group, c.target));
                 self.found.unless(linked, "GRP-8");
-                self.terms(&group, c.target, &c.terms);
+                let out = self.model.links.iter().find(|link| (link.group, link.target) == (c.group, c.target));
+                let out = out.map(|link| link.opted_out.clone()).unwrap_or_default();
+                self.terms(&group, c.target, &c.terms, &out);
             }
             Asked::EndLink(c) => {
                 self.authority(self.owns(c.organization));
@@ -361,7 +367,7 @@ impl Judge<'_> {
             }
             Asked::Invite(c) => self.invite(c),
             Asked::ResendInvitation(c) => {
-                self.authority(self.owns(c.organization) && self.owns_group(c.group));
+                self.authority(self.owns(c.organization));
                 self.active(&[c.organization]);
                 self.feature(Feature::Invitations);
                 let letter = self.model.letter(c.invitation);
@@ -457,6 +463,9 @@ impl Judge<'_> {
         self.found.unless(self.model.level(c.parent) < self.model.levels, "HIE-2");
         let owner = c.owner.or(self.actor);
         self.found.unless(owner.is_some_and(|owner| self.model.is_user(owner)), "CLM-5");
+        // MEM-1: one who is named is of the root or of the parent.
+        let near = |owner| [self.model.root, c.parent].iter().any(|place| self.model.seat(*place, owner).is_some());
+        self.found.unless(owner.is_none_or(|owner| Some(owner) == self.actor || near(owner)), "MEM-1");
         let taken = c.slug.as_ref().is_some_and(|slug| self.model.places.iter().any(|place| place.slug == *slug));
         self.found.when(taken, "HIE-8");
     }
@@ -487,20 +496,28 @@ impl Judge<'_> {
         self.room(parent, UsageLimit::SubOrganizations);
         self.managing(parent);
         if !c.sever {
-            self.found.when(self.would_break(&subtree, parent), "HIE-6");
+            self.found.when(self.would_break(top, &subtree, parent), "HIE-6");
         }
     }
 
     /// HIE-6: what leans on a place that would be neither in the subtree nor above it.
-    fn would_break(&self, subtree: &[OrganizationId], parent: OrganizationId) -> bool {
+    fn would_break(&self, top: OrganizationId, subtree: &[OrganizationId], parent: OrganizationId) -> bool {
         let model = self.model;
         let above = model.upward(parent);
         let inside = |id: OrganizationId| subtree.contains(&id);
         let foreign = |id: OrganizationId| !inside(id) && !above.contains(&id);
         let links = model.links.iter().any(|link| inside(link.target) && foreign(link.source));
+        let mut after = model.clone();
+        after.places.iter_mut().find(|place| place.id == top).unwrap().parent = Some(parent);
         let nested = model.groups.iter().filter(|group| inside(group.home)).any(|group| {
             group.members.iter().any(|member| match member {
-                Participant::Group(nested) => foreign(model.group(*nested).unwrap().home),
+                Participant::Group(nested) => {
+                    let reached = |model: &Naive| {
+                        let mut links = model.links.iter().filter(|link| link.group == *nested);
+                        links.any(|link| model.reaches(link, group.home))
+                    };
+                    foreign(model.group(*nested).unwrap().home) || (reached(model) && !reached(&after))
+                }
                 Participant::Principal(_) => false,
             })
         });
@@ -517,8 +534,14 @@ impl Judge<'_> {
             LinkGives::Inherit => Vec::new(),
         });
         let roles = granted.map(|(privilege, _)| privilege).chain(given).chain(narrowed).any(stray);
-        let assigned = model.places.iter().filter(|place| inside(place.id)).flat_map(|place| &place.capabilities);
-        let capabilities = assigned.into_iter().any(|(name, _)| !model.is_capable(parent, name, self.at));
+        // LIC-5, LIC-7: what the new parent could not assign; managing, only the root.
+        let uncovered = |place: &Tenant, name: &CapabilityName| {
+            let managing = model.rules.managing_capability.as_ref() == Some(name);
+            !model.is_capable(parent, name, self.at) || (managing && (place.id != top || parent != model.root))
+        };
+        let assigned = model.places.iter().filter(|place| inside(place.id));
+        let capabilities =
+            assigned.into_iter().any(|place| place.capabilities.iter().any(|(name, _)| uncovered(place, name)));
         let shares = model.shares.iter().any(|share| inside(share.target) && foreign(share.source));
         links || nested || roles || capabilities || shares
     }
@@ -538,8 +561,8 @@ impl Judge<'_> {
         self.found.unless(counted && c.evidence.counts.values().all(|count| *count == 0), "DEL-2");
         self.found.unless(self.model.children(place).is_empty(), "DEL-2");
         let current = self.model.subscription.as_ref().is_some_and(|subscription| {
-            let paid = matches!(subscription.status, SubscriptionStatus::Active | SubscriptionStatus::Trial);
-            paid && within(subscription.term, self.at)
+            let over = subscription.term.end().is_some_and(|end| end <= self.at);
+            subscription.status != SubscriptionStatus::Cancelled && !over
         });
         self.found.when(place == self.model.root && current, "DEL-2");
         self.found.when(!hard && self.model.place(place).is_some_and(|place| !place.active), "DEL-3");
@@ -591,7 +614,9 @@ impl Judge<'_> {
         let everywhere = place == model.root || home;
         let seats = model.seats.iter().filter(|seat| seat.who == who && (everywhere || seat.place == place));
         let scope: Vec<OrganizationId> = seats.map(|seat| seat.place).collect();
-        scope.iter().for_each(|place| self.takes_from(*place, who));
+        if !self.owns(place) {
+            scope.iter().for_each(|place| self.takes_from(*place, who));
+        }
         self.owner_left(&scope, &[who]);
         let orphans = model.groups.iter().any(|group| scope.contains(&group.home) && group.owners == [who]);
         self.found.when(orphans, "GRP-1");
@@ -627,12 +652,28 @@ impl Judge<'_> {
         let new: Vec<Privilege> = c.claims.iter().cloned().map(Privilege::Claim).collect();
         self.declared(c.organization, &new);
         self.hands_on(c.organization, &new, NEVER);
-        match self.model.roles.iter().find(|role| role.id == c.role) {
+        let old = self.model.roles.iter().find(|role| role.id == c.role);
+        // LIC-4: after a lapse a role is narrowed and not widened.
+        let narrows =
+            |role: &Bundle| role.place == c.organization && c.claims.iter().all(|new| role.claims.contains(new));
+        if !old.is_some_and(narrows) {
+            self.feature(Feature::UserManagement);
+        }
+        match old {
             None => self.fresh(c.role.uuid()),
             Some(role) => {
                 self.found.unless(role.place == c.organization, "abuse 40");
                 let old: Vec<Privilege> = role.claims.iter().cloned().map(Privilege::Claim).collect();
                 self.hands_on(c.organization, &old, NEVER);
+                // MEM-8: nor one's own access, wherever the role gives them something.
+                let mut after = self.model.clone();
+                let bundle = after.roles.iter_mut().find(|role| role.id == c.role).unwrap();
+                bundle.claims = c.claims.iter().cloned().collect();
+                for (actor, place) in self.actor.iter().flat_map(|who| after.places.iter().map(move |p| (*who, p.id))) {
+                    let (old, new) =
+                        (self.model.held(actor, place, self.at, PLAIN), after.held(actor, place, self.at, PLAIN));
+                    self.found.unless(is_part_of(&new, &old), "MEM-8");
+                }
             }
         }
     }
@@ -699,10 +740,10 @@ impl Judge<'_> {
         let twice = self.model.links.iter().any(|link| (link.group, link.target) == (c.group, c.target));
         self.found.when(twice, "GRP-4");
         self.fresh(c.link.uuid());
-        self.terms(&group, c.target, &c.terms);
+        self.terms(&group, c.target, &c.terms, &[]);
     }
 
-    fn terms(&mut self, group: &Team, target: OrganizationId, terms: &LinkTerms) {
+    fn terms(&mut self, group: &Team, target: OrganizationId, terms: &LinkTerms, out: &[OrganizationId]) {
         let model = self.model;
         self.found.when(terms.window.end().is_some_and(|end| end <= self.at), "GRP-8");
         self.found.unless(terms.exclusions.iter().all(|id| model.is_above(target, *id)), "GRP-8");
@@ -714,12 +755,13 @@ impl Judge<'_> {
         // GRP-8: the actor owns every organization reached, for as long as the link lasts.
         let until = terms.window.end().unwrap_or(NEVER);
         let owner = vec![true; model.nothing().len()];
-        let owned = model.within_terms(target, terms).iter().all(|id| self.holds_until(*id, &owner, until));
+        let reached = model.within_terms(target, terms).into_iter().filter(|id| !out.contains(id));
+        let owned = reached.into_iter().all(|id| self.holds_until(id, &owner, until));
         self.found.unless(owned, "GRP-8");
     }
 
     fn fresh_token(&mut self, token: TokenHash) {
-        self.found.when(self.model.invitations.iter().any(|letter| letter.token == token), "INV-5");
+        self.found.when(self.model.tokens.contains(&token), "INV-5");
     }
 
     /// INV-4: the waits and the daily caps.
@@ -816,7 +858,10 @@ impl Judge<'_> {
         self.found.when(suspended(place) || suspended(model.root), "INV-6");
         let known = model.seat(model.root, by).is_some();
         self.found.unless(place == model.root || model.straight || known, "MEM-3");
-        let entitled = model.owns(letter.inviter, place, self.at) && model.owns_group(letter.inviter, letter.group);
+        // INV-1, INV-8: one who invites owns the group too; one who resends, the organization.
+        let resent = letter.sendings.len() > 1;
+        let chooses = resent || model.owns_group(letter.inviter, letter.group);
+        let entitled = model.owns(letter.inviter, place, self.at) && chooses;
         self.found.unless(entitled, "INV-6");
         let fits = model.usage(place, UsageLimit::Seats, self.at) <= model.allowance(UsageLimit::Seats);
         self.found.unless(fits, "LIC-9");
@@ -837,6 +882,7 @@ impl Judge<'_> {
                 (RosterSubject::Principal(who), Some((reviewer, verdict))) => {
                     self.found.when(who == *reviewer, "MEM-8");
                     if *verdict == Verdict::Revoke {
+                        self.takes_from(place, who);
                         losing.push(who);
                     }
                 }

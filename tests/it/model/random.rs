@@ -104,7 +104,7 @@ impl Pair {
             links: 1,
             roles: 1,
             invitations: 1,
-            projects: 1,
+            projects: 2,
             offers: 1,
             machines: 21,
             tokens: Vec::new(),
@@ -160,6 +160,13 @@ impl Pair {
             let participant = Participant::Principal(principal(member));
             let join = AddGroupMember { organization: home, group: id, participant };
             pair.must(Context::principal(ada(), home, noon(), pair.key_of()), &Asked::AddGroupMember(join));
+        }
+        let (organization, project) = (root(), project(1));
+        let create = CreateProject { organization, project, name: name("Project") };
+        pair.must(Context::principal(ada(), root(), noon(), pair.key_of()), &Asked::CreateProject(create));
+        for number in [2, 3] {
+            let join = AddProjectMember { organization, project, principal: principal(number) };
+            pair.must(Context::principal(ada(), root(), noon(), pair.key_of()), &Asked::AddProjectMember(join));
         }
         pair
     }

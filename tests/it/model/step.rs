@@ -105,7 +105,7 @@ pub(super) const WEIGHTS: &[(u32, &str)] = &[
     (4, "ChangeLink"),
     (2, "EndLink"),
     (4, "OptOutOfLink"),
-    (2, "OptInToLink"),
+    (3, "OptInToLink"),
     (8, "Invite"),
     (3, "ResendInvitation"),
     (3, "RevokeInvitation"),
@@ -344,6 +344,9 @@ impl Step {
             "RestoreMember" => {
                 let suspended: Vec<(OrganizationId, PrincipalId)> =
                     model.seats.iter().filter(|seat| seat.suspended).map(|seat| (seat.place, seat.who)).collect();
+                if suspended.is_empty() && d > 64 {
+                    return None;
+                }
                 let (organization, principal) = pick(&suspended, a).unwrap_or((place, seated));
                 Asked::RestoreMember(RestoreMember { organization, principal })
             }
@@ -481,6 +484,7 @@ impl Step {
                     .filter(|(id, _)| places.contains(id))
                     .collect();
                 let (organization, link) = pick(&out, a)?;
+                let organization = if d % 4 == 0 { place } else { organization };
                 Asked::OptInToLink(OptInToLink { organization, link })
             }
             "Invite" => {
