@@ -132,7 +132,8 @@ impl World {
 
     /// A world on a tree that is there already, such as one that was detached.
     pub fn of(tree: OrganizationTree, at: Timestamp) -> Self {
-        let keys = Cell::new(u128::from(tree.version().get()) << 32);
+        // Keys of its own: those of another world are in the same repository.
+        let keys = Cell::new((tree.root().uuid().as_u128() << 64) + u128::from(tree.version().get()));
         Self { tree, log: Vec::new(), at, keys }
     }
 
