@@ -24,7 +24,10 @@ impl OrganizationTree {
 
     /// Directly below, in the order of their identifiers.
     pub fn children(&self, id: OrganizationId) -> impl Iterator<Item = OrganizationId> + '_ {
-        Index::row(&self.index.children, id).copied()
+        // ERR-3: each is deeper than its parent, so that a log that was tampered with is walked
+        // to its end as well.
+        let level = self.level(id);
+        Index::row(&self.index.children, id).copied().filter(move |child| self.level(*child) > level)
     }
 
     /// Below, at whatever distance, each before what is below it.
