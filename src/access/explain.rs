@@ -248,16 +248,18 @@ impl<'a> Access<'a> {
         {
             reasons.push(Reason::MissingCapability { capability: capability.clone(), organization: lacking });
         }
-        let given = reasons.len();
-        for grant in tree.grants_of(*organization, *principal) {
-            if !grant.window.contains(at) && tree.privilege_gives(&grant.privilege, *organization, bit) {
-                reasons.push(Reason::OutsideGrant { privilege: grant.privilege.clone(), window: grant.window });
+        // What would give it at another time, or elsewhere, is told only where nothing does.
+        if !held {
+            let given = reasons.len();
+            for grant in tree.grants_of(*organization, *principal) {
+                if !grant.window.contains(at) && tree.privilege_gives(&grant.privilege, *organization, bit) {
+                    reasons.push(Reason::OutsideGrant { privilege: grant.privilege.clone(), window: grant.window });
+                }
             }
-        }
-        reasons.extend(self.idle_groups(question, bit, at));
-        // What else is in the way does not matter as long as nothing gives it.
-        if !held && reasons.len() == given {
-            reasons.push(Reason::NoPath);
+            reasons.extend(self.idle_groups(question, bit, at));
+            if reasons.len() == given {
+                reasons.push(Reason::NoPath);
+            }
         }
         reasons
     }
