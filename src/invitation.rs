@@ -49,7 +49,7 @@ impl fmt::Display for GroupRole {
 
 /// How an invitation stands; what has passed its end answers as expired (INV-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum InvitationState {
     /// It can be accepted until its end.
     Pending {

@@ -130,6 +130,7 @@ impl Fingerprint {
 /// That a commit is there, and the versions that it made. The version serves as a token: a
 /// directory elsewhere can be asked for a tree at least that fresh.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The key of the commit.
     pub key: CommitKey,
