@@ -172,3 +172,8 @@ pub use time::{InvalidTime, Period, Timestamp, Window};
 pub use token::{InvalidToken, InvitationToken, TokenHash};
 pub use transfer::{AttachOrganization, DetachOrganization, Joint, TransferEvent};
 pub use tree::{Decided, Domain, OrganizationTree, OutOfOrder};
+
+/// The code in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeDoctests;
