@@ -84,10 +84,10 @@ async fn run() -> Result<()> {
 }
 
 async fn show(directory: &Directory<MemoryRepository>, roots: [OrganizationId; 2]) -> Result<()> {
-    for root in roots {
+    for (name, root) in ["Fabrikam", "Contoso"].into_iter().zip(roots) {
         let tree = directory.tree(root).await?;
         let state = if tree.organization(root).is_some() { tree.draw_text(root) } else { "(nothing)\n".to_owned() };
-        print!("tree {} at version {}:\n{state}", &root.to_string()[35..], tree.version());
+        print!("The tree of {name}, at version {}:\n{state}", tree.version());
     }
     println!();
     Ok(())

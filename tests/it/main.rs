@@ -3,10 +3,20 @@
 
 mod concurrency;
 mod deletion;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "test code: it fails by panicking, and shares its helpers within one binary"
+)]
+
 mod group;
 mod hierarchy;
 mod invitation;
-mod model;
 mod licensing;
 mod link;
 mod member;
