@@ -347,8 +347,10 @@ fn sending_again_waits_ten_minutes_from_the_last_sending_whatever_became_of_it()
     let short = Period::seconds(60).unwrap();
     type End = fn(&mut World);
     let ends: [End; 3] = [
-        |world| drop(world.ada(&revoke(1)).unwrap()),
-        |world| drop(world.enter(1).unwrap()),
+        |world| world.ada(&revoke(1)).unwrap(),
+        |world| {
+            world.enter(1).unwrap();
+        },
         |world| world.pass(chrono::TimeDelta::zero()),
     ];
     for (which, end) in ends.iter().enumerate() {

@@ -341,7 +341,7 @@ fn explanations_and_rosters_show_which_link_reached_an_organization() {
     world.link(7, team, contoso, terms(Reach::Subtree, false));
     let expected = Path::Group { chain: vec![team], link: Some(link(7)), until: None };
     let explained = world.tree.access().explain(grace, site, &claim("backups.view"), world.at);
-    assert_eq!(explained.paths, [expected.clone()]);
+    assert_eq!(explained.paths, std::slice::from_ref(&expected));
     let limit = 10.try_into().unwrap();
     let linked = RosterFilter { origin: Some(Origin::Linked), ..RosterFilter::default() };
     let roster = world.tree.roster(ada(), site, &linked, 0, limit, world.at).unwrap();

@@ -12,6 +12,9 @@ use super::naive::*;
 use super::step::*;
 use crate::support::*;
 
+/// The last group of a path, and the link that makes it active.
+type ThroughGroup = (GroupId, Option<LinkId>);
+
 /// One nanosecond, the least step of time.
 fn tick() -> chrono::TimeDelta {
     chrono::TimeDelta::nanoseconds(1)
@@ -271,7 +274,7 @@ impl Pair {
 
     /// CLM-10: who gains and who loses what, before it is committed.
     fn what_if(&self, step: &Step, before: &Naive, changes: &Changes) -> Result<(), TestCaseError> {
-        if step.d % 4 != 0 {
+        if !step.d.is_multiple_of(4) {
             return Ok(());
         }
         let at = changes.recorded.at;
@@ -619,7 +622,7 @@ impl Pair {
                     let number = model.number(&claim).unwrap();
                     let giving: Vec<Way> =
                         model.ways(*who, place.id, now, PLAIN).into_iter().filter(|way| way.gives[number]).collect();
-                    let mut expected: Vec<(Option<Privilege>, Option<(GroupId, Option<LinkId>)>)> =
+                    let mut expected: Vec<(Option<Privilege>, Option<ThroughGroup>)> =
                         giving.into_iter().map(|way| (way.grant, way.group)).collect();
                     let mut found: Vec<_> = explanation
                         .paths

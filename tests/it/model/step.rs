@@ -189,7 +189,7 @@ fn some_privilege(model: &Naive, number: u8) -> Privilege {
 
 fn some_privileges(model: &Naive, number: u8, other: u8) -> std::collections::BTreeSet<Privilege> {
     let first = some_privilege(model, number);
-    if other % 2 == 0 { [first].into() } else { [first, some_privilege(model, other)].into() }
+    if other.is_multiple_of(2) { [first].into() } else { [first, some_privilege(model, other)].into() }
 }
 
 fn some_window(at: Timestamp, number: u8) -> Window {
