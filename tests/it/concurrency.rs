@@ -196,11 +196,11 @@ fn a_cascade_that_is_not_committed_has_done_nothing() {
     let decided = world.tree.decide(&world.context(ada(), root()), &delete).unwrap();
     // The process ends here: the next one finds all of it.
     let directory = Directory::new(repository.clone(), world.tree.domain().clone());
-    let found = block_on(directory.tree::<DeletionError>(root())).unwrap();
+    let found = block_on(directory.tree(root())).unwrap();
     assert!(found == world.tree);
     // It ends after the commit: the next one finds nothing of it.
     block_on(repository.commit(decided.changes.into())).unwrap();
-    let found = block_on(directory.tree::<DeletionError>(root())).unwrap();
+    let found = block_on(directory.tree(root())).unwrap();
     assert!(found.organization(contoso).is_none() && found.group(group(1)).is_none());
     assert!(found.examine(world.at).is_empty());
     assert_eq!(found.version(), world.tree.version().next(), "one commit, never a half");
@@ -233,7 +233,7 @@ fn both_trees_of_an_attach_change_or_neither_does() {
     let done = block_on(directory.attach(root(), &world.context(ada(), root()), &attach)).unwrap();
     assert_eq!(done.output, Some(Preflight::default()));
     assert_eq!(heads(), before.map(Version::next), "one commit, a version of each");
-    let find = |root| block_on(directory.tree::<RelocationError>(root)).unwrap();
+    let find = |root| block_on(directory.tree(root)).unwrap();
     assert!(find(root()).organization(organization(60)).is_some());
     assert_eq!(find(organization(60)).organizations().count(), 0);
     // And out again, into the tree that goes on where it ended.

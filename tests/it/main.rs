@@ -1,8 +1,6 @@
 //! The integration tests of the crate: one binary, modules by theme. Comments name the rules
 //! (`spec:`) and the cases (`abuse:`) that a test proves; both are listed in `docs/rules.md`.
 
-mod concurrency;
-mod deletion;
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +12,8 @@ mod deletion;
     reason = "test code: it fails by panicking, and shares its helpers within one binary"
 )]
 
+mod concurrency;
+mod deletion;
 mod group;
 mod hierarchy;
 mod invitation;
