@@ -12,8 +12,14 @@
     reason = "test code: it fails by panicking, and shares its helpers within one binary"
 )]
 
+mod access;
+mod audit;
+mod claim;
 mod concurrency;
 mod deletion;
+mod directory;
+mod docs;
+mod error;
 mod group;
 mod hierarchy;
 mod invitation;
@@ -23,5 +29,7 @@ mod member;
 mod model;
 mod relocation;
 mod repository;
+mod roster;
 mod support;
 mod transfer;
+mod wire;
