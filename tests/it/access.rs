@@ -360,7 +360,7 @@ proptest! {
             match step {
                 0 => world.grant(bob, "backups.view", root()),
                 1 => world.grant(bob, "groups.view", root()),
-                2 => drop(world.ada(&GrantPrivilege { organization: root(), principal: bob, privilege: RoleRef::ManageMspCustomers.into(), window: Window::ALWAYS }).unwrap()),
+                2 => world.ada(&GrantPrivilege { organization: root(), principal: bob, privilege: RoleRef::ManageMspCustomers.into(), window: Window::ALWAYS }).unwrap(),
                 3 => { let team = world.team(1, root(), "One", &["backups.restore"]); world.join(bob, team); }
                 4 => { let team = world.team(2, root(), "Two", &["backups.delete"]); world.join(bob, team); }
                 _ => { let team = world.team(3, root(), "Three", &[]); world.join(bob, team); }

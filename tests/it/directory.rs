@@ -264,7 +264,7 @@ fn a_cache_reads_only_what_changed_and_holds_only_what_was_committed() {
 fn a_page_that_ends_early_or_has_a_gap_is_an_error_and_never_looks_complete() {
     let directory = directory();
     for number in 3..6 {
-        block_on(directory.execute(root(), &as_ada(u128::from(number as u8) + 20), &add(number))).unwrap();
+        block_on(directory.execute(root(), &as_ada(number + 20), &add(number))).unwrap();
     }
     let fresh = Directory::new(Wire { inner: directory.repository().inner.clone(), ..Wire::default() }, domain());
     set(&fresh, ENDS_EARLY);

@@ -64,24 +64,20 @@ fn a_denial_says_what_would_be_needed_and_nothing_of_what_the_actor_cannot_see()
 // spec: ERR-1
 #[test]
 fn each_refusal_is_typed_and_says_rule_object_and_remedy_in_a_sentence() {
-    let errors: Vec<Box<dyn Fn() -> (String, &'static str, &'static str, Kind)>> = vec![
-        Box::new(|| told(OrganizationError::TooDeep { limit: 3, level: 4 })),
-        Box::new(|| told(GroupError::WouldCycle { group: group(1) })),
-        Box::new(|| told(LinkError::ToItself { organization: root() })),
-        Box::new(|| told(InvitationError::Duplicate { invitation: invitation(1) })),
-        Box::new(|| told(InvitationError::DailyCap { scope: CapScope::Inviter, cap: 100, from: noon() })),
-        Box::new(|| told(ReviewError::Open { count: 3 })),
-        Box::new(|| {
-            told(GrantError::Precondition(Precondition::LastOwner { organizations: vec![root(), organization(2)] }))
-        }),
-        Box::new(|| told(GrantError::Precondition(Precondition::HandsOnMore { claims: vec![Grantable::Owner] }))),
-        Box::new(|| {
-            told(MemberError::Precondition(Precondition::FeatureMissing {
-                feature: Feature::UserManagement,
-                plan: None,
-                root: root(),
-            }))
-        }),
+    let errors = [
+        told(OrganizationError::TooDeep { limit: 3, level: 4 }),
+        told(GroupError::WouldCycle { group: group(1) }),
+        told(LinkError::ToItself { organization: root() }),
+        told(InvitationError::Duplicate { invitation: invitation(1) }),
+        told(InvitationError::DailyCap { scope: CapScope::Inviter, cap: 100, from: noon() }),
+        told(ReviewError::Open { count: 3 }),
+        told(GrantError::Precondition(Precondition::LastOwner { organizations: vec![root(), organization(2)] })),
+        told(GrantError::Precondition(Precondition::HandsOnMore { claims: vec![Grantable::Owner] })),
+        told(MemberError::Precondition(Precondition::FeatureMissing {
+            feature: Feature::UserManagement,
+            plan: None,
+            root: root(),
+        })),
     ];
     let expected = [
         ("HIE-2", "organization.too_deep", Kind::Conflict, "3"),
@@ -94,8 +90,7 @@ fn each_refusal_is_typed_and_says_rule_object_and_remedy_in_a_sentence() {
         ("CLM-4", "claim.hands_on_more", Kind::Forbidden, "owner"),
         ("LIC-3", "subscription.feature_missing", Kind::PaymentRequired, "user management"),
     ];
-    for (error, (rule, code, kind, text)) in errors.iter().zip(expected) {
-        let (sentence, said, named, of) = error();
+    for ((sentence, said, named, of), (rule, code, kind, text)) in errors.into_iter().zip(expected) {
         assert_eq!((said, named, of), (rule, code, kind), "{sentence}");
         assert!(sentence.contains(text) && !sentence.contains('{') && !sentence.ends_with('.'), "{sentence}");
     }
