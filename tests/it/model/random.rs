@@ -712,7 +712,7 @@ fn whatever_is_asked_the_tree_answers_as_the_model_does() {
     let config = Config {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 4_000,
+        max_shrink_iters: 1_000,
         rng_seed: RngSeed::Fixed(seed),
         ..Config::default()
     };

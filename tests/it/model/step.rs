@@ -115,10 +115,10 @@ pub(super) const WEIGHTS: &[(u32, &str)] = &[
     (2, "AddProjectMember"),
     (2, "RemoveProjectMember"),
     (1, "DeleteProject"),
-    (2, "ShareResource"),
-    (1, "UnshareResource"),
-    (2, "OfferAttachment"),
-    (1, "WithdrawOffer"),
+    (3, "ShareResource"),
+    (2, "UnshareResource"),
+    (3, "OfferAttachment"),
+    (3, "WithdrawOffer"),
     (2, "ApplyReview"),
 ];
 
@@ -546,6 +546,7 @@ impl Step {
             }
             "UnshareResource" => {
                 let Share { resource, source, target, .. } = pick(&model.shares, a)?;
+                let source = if d % 4 == 0 { place } else { source };
                 Asked::UnshareResource(UnshareResource { resource, source, target })
             }
             "OfferAttachment" => {
@@ -556,7 +557,7 @@ impl Step {
             }
             "WithdrawOffer" => {
                 let (offer, home) = pick(&model.offers, a)?;
-                let organization = if d > 245 { place } else { home };
+                let organization = if d % 4 == 0 { place } else { home };
                 Asked::WithdrawOffer(WithdrawOffer { organization, offer })
             }
             "ApplyReview" => {
