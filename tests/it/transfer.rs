@@ -357,14 +357,15 @@ fn a_subtree_is_detached_into_a_tree_of_its_own_and_nobody_becomes_an_owner() {
     let site = world.child(3, contoso, "Site");
     let grace = world.user(2, "Grace", &[contoso]);
     world.grant(grace, "backups.view", contoso);
-    let levels = Some(LevelLimit::new(5).unwrap());
+    let five = LevelLimit::new(5).unwrap();
+    let levels = Some(five);
     world.ada(&ChangeTreeSettings { root: root(), levels, straight_invitations: Some(false) }).unwrap();
     let other = detach(&mut world, contoso);
     assert_eq!((other.tree.root(), other.tree.depth()), (contoso, 2));
     assert_eq!(other.tree.organization(contoso).unwrap().parent(), None);
     assert_eq!(other.tree.path(site).collect::<Vec<_>>(), [contoso, site]);
     assert!(other.tree.subscription().is_none() && !other.tree.settings().straight_invitations);
-    assert_eq!(other.tree.settings().levels, levels.unwrap());
+    assert_eq!(other.tree.settings().levels, five);
     assert!(other.owns(ada(), contoso) && other.may(grace, "backups.view", contoso) && !other.owns(grace, contoso));
     assert!(world.tree.organization(contoso).is_none() && world.tree.organization(site).is_none());
     assert_eq!(world.tree.access().organizations(ada(), None, world.at), [root()]);
@@ -724,8 +725,7 @@ fn an_organization_is_handed_over_to_another_provider_and_back() {
     let mut provider = World::founded(organization(80), "Northwind", kim);
     provider.subscribe("Enterprise", Window::ALWAYS);
     let mut other = detach(&mut world, contoso);
-    let mut number = 1;
-    for _ in 0..2 {
+    for number in 1..=2 {
         let parent = provider.tree.root();
         other.run(ada(), contoso, &offering(number, contoso, parent, OfferSide::Joining)).unwrap();
         let context = provider.context(kim, parent);
@@ -742,7 +742,6 @@ fn an_organization_is_handed_over_to_another_provider_and_back() {
         }
         let joint = provider.tree.detach(&provider.context(kim, parent), &detaching(contoso)).unwrap();
         settle(&mut provider, &mut other, joint);
-        number += 1;
     }
     let joint = world.tree.attach(
         &other.tree,
