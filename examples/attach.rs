@@ -31,14 +31,14 @@ async fn run() -> Result<()> {
     // Two roots that have nothing in common.
     for (root, name, owner, person) in [(fabrikam, "Fabrikam", ada, "Ada"), (contoso, "Contoso", carl, "Carl")] {
         let person = Person::named(person.parse()?);
-        let found = FoundTree { root, name: name.parse()?, owner, person };
+        let found = FoundTree { root, name: name.parse()?, owner, person, secret: AgentSecret::from_entropy([7; 32]) };
         directory.execute(root, &Context::operator(operator, now, key()?), &found).await?;
         let subscribe = RecordSubscription::active(root, "Enterprise".parse()?);
         directory.execute(root, &Context::operator(operator, now, key()?), &subscribe).await?;
     }
     let by_carl = || Ok::<_, InvalidId>(Context::principal(carl, contoso, now, key()?));
     let by_ada = || Ok::<_, InvalidId>(Context::principal(ada, fabrikam, now, key()?));
-    let create = CreateOrganization::new(labs, contoso, "Contoso Labs".parse()?);
+    let create = CreateOrganization::new(labs, contoso, "Contoso Labs".parse()?, AgentSecret::from_entropy([8; 32]));
     directory.execute(contoso, &by_carl()?, &create).await?;
     show(&directory, [fabrikam, contoso]).await?;
 

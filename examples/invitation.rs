@@ -33,7 +33,7 @@ impl Desk {
                 self.tree.apply(&decided.changes)?;
                 println!("{time}  ✓ {what}");
                 for (_, effect) in decided.changes.recorded.effects() {
-                    let Effect::SendInvitation(invitation) = effect;
+                    let Effect::SendInvitation(invitation) = effect else { continue };
                     let address = self.tree.invitee(invitation).map_or("(erased)", Address::typed);
                     println!("                → send a message to {address}");
                 }
@@ -56,7 +56,13 @@ fn main() -> Result<()> {
     let mut desk = Desk { tree, now: "2026-03-02T09:00:00Z".parse()? };
 
     let person = Person::named("Ada".parse()?);
-    let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person };
+    let found = FoundTree {
+        root: fabrikam,
+        name: "Fabrikam".parse()?,
+        owner: ada,
+        person,
+        secret: AgentSecret::from_entropy([7; 32]),
+    };
     desk.run("the operator founds Fabrikam", &Context::operator(operator, desk.now, desk.key()?), &found)?;
     let subscribe = RecordSubscription::active(fabrikam, "Enterprise".parse()?);
     desk.run("and records its subscription", &Context::operator(operator, desk.now, desk.key()?), &subscribe)?;

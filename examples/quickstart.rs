@@ -26,14 +26,20 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     // subscribed to.
     let by_operator = |key| Ok::<_, InvalidId>(Context::operator(operator, now, CommitKey::from_u128(key)?));
     let person = Person::named("Ada".parse()?);
-    let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person };
+    let found = FoundTree {
+        root: fabrikam,
+        name: "Fabrikam".parse()?,
+        owner: ada,
+        person,
+        secret: AgentSecret::from_entropy([7; 32]),
+    };
     directory.execute(fabrikam, &by_operator(1)?, &found).await?;
     let subscribe = RecordSubscription::active(fabrikam, "Enterprise".parse()?);
     directory.execute(fabrikam, &by_operator(2)?, &subscribe).await?;
 
     // Ada takes on a customer and a colleague, and makes a group.
     let by_ada = |key| Ok::<_, InvalidId>(Context::principal(ada, fabrikam, now, CommitKey::from_u128(key)?));
-    let create = CreateOrganization::new(contoso, fabrikam, "Contoso".parse()?);
+    let create = CreateOrganization::new(contoso, fabrikam, "Contoso".parse()?, AgentSecret::from_entropy([8; 32]));
     directory.execute(fabrikam, &by_ada(3)?, &create).await?;
     let add = AddMember::new(fabrikam, ben, Person::named("Ben".parse()?));
     directory.execute(fabrikam, &by_ada(4)?, &add).await?;

@@ -176,7 +176,7 @@ impl OrganizationTree {
     /// The reason that was given for the commit that made a version, unless it was erased.
     pub fn reason(&self, version: Version) -> Option<&Reason> {
         match self.records.get(&RecordKey::Reason(version)) {
-            Some(Record::Reason(reason)) => Some(reason),
+            Some(Record::Reason { text, .. }) => Some(text),
             _ => None,
         }
     }

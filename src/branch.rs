@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::member::{Member, Principal};
 use crate::organization::Organization;
 use crate::person::{Record, RecordKey};
+use crate::policy::Policy;
 use crate::project::Project;
 use crate::resource::Share;
 use crate::role::Role;
@@ -33,6 +34,8 @@ pub struct Branch {
     pub(crate) invitations: Vec<Invitation>,
     pub(crate) projects: Vec<Project>,
     pub(crate) shares: Vec<Share>,
+    #[serde(default)]
+    pub(crate) policies: Vec<Policy>,
     /// The identifiers that are not to be used again where it goes.
     pub(crate) used: Vec<Uuid>,
 }
@@ -84,12 +87,14 @@ impl OrganizationTree {
             .collect();
         let projects: Vec<Project> = places.iter().flat_map(|id| self.projects(*id)).cloned().collect();
         let shares = self.shares.values().filter(|share| places.contains(&share.source)).cloned().collect();
+        let policies: Vec<Policy> = places.iter().flat_map(|id| self.policies(*id)).cloned().collect();
         let mut used = at(&mut places.iter().map(|id| id.uuid()));
         used.extend(people.iter().map(|id| id.uuid()));
         used.extend(roles.iter().map(|role| role.id.uuid()));
         used.extend(groups.iter().map(|group| group.id.uuid()));
         used.extend(links.iter().map(|link| link.id.uuid()));
         used.extend(invitations.iter().map(|invitation| invitation.id.uuid()));
+        used.extend(policies.iter().map(|policy| policy.id.uuid()));
         used.extend(projects.iter().map(|project| project.id.uuid()));
         if top == self.root() {
             used = self.used.iter().copied().collect();
@@ -104,6 +109,7 @@ impl OrganizationTree {
             invitations,
             projects,
             shares,
+            policies,
             used,
         }
     }
@@ -117,15 +123,19 @@ impl OrganizationTree {
         let links = self.links.keys().map(|id| id.uuid());
         let invitations = self.invitations.keys().map(|id| id.uuid());
         let projects = self.projects.keys().map(|id| id.uuid());
-        organizations.chain(principals).chain(roles).chain(groups).chain(links).chain(invitations).chain(projects)
+        let policies = self.policies.keys().map(|id| id.uuid());
+        let supports = self.supports.keys().map(|id| id.uuid());
+        let things =
+            roles.chain(groups).chain(links).chain(invitations).chain(projects).chain(policies).chain(supports);
+        organizations.chain(principals).chain(things)
     }
 
     /// The records that go with a branch.
     pub(crate) fn records_of(&self, branch: &Branch) -> Vec<(RecordKey, Record)> {
         let people = branch.principals().map(RecordKey::Person);
         let invitees = branch.invitations.iter().map(|invitation| RecordKey::Invitee(invitation.id));
-        let descriptions = branch.organizations().map(RecordKey::Description);
-        let keys = people.chain(invitees).chain(descriptions);
+        let kept = branch.organizations().flat_map(|id| [RecordKey::Description(id), RecordKey::Secret(id)]);
+        let keys = people.chain(invitees).chain(kept);
         keys.filter_map(|key| Some((key, self.records.get(&key)?.clone()))).collect()
     }
 
@@ -158,6 +168,7 @@ impl OrganizationTree {
         branch.links.iter().for_each(|link| self.put_link(link.clone()));
         branch.invitations.iter().for_each(|invitation| self.put_invitation(invitation.clone()));
         branch.projects.iter().for_each(|project| self.put_project(project.clone()));
+        branch.policies.iter().for_each(|policy| self.put_policy(policy.clone()));
         branch.shares.iter().for_each(|share| self.put_share(share.clone()));
         for id in &branch.used {
             self.used.insert(*id);
@@ -184,11 +195,14 @@ impl OrganizationTree {
         branch.roles.iter().for_each(|role| self.drop_role(role.id));
         branch.invitations.iter().for_each(|invitation| self.drop_invitation(invitation.id));
         branch.projects.iter().for_each(|project| self.drop_project(project.id));
+        branch.policies.iter().for_each(|policy| self.drop_policy(policy.id));
         branch.shares.iter().for_each(|share| self.drop_share(share.resource, share.target));
         branch.members.iter().for_each(|(organization, principal, _)| self.drop_member(*organization, *principal));
         for organization in branch.organizations() {
             let offers: Vec<_> = self.index.offers(organization).collect();
             offers.into_iter().for_each(|offer| self.drop_offer(offer));
+            let supports: Vec<_> = self.index.support(organization).collect();
+            supports.into_iter().for_each(|support| self.drop_support(support));
             self.drop_organization(organization);
         }
         gone.iter().for_each(|principal| {

@@ -36,6 +36,15 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// Whoever it is, as the embedder knows them.
+    pub const fn id(self) -> PrincipalId {
+        match self {
+            Self::Principal(id) | Self::Operator(id) => id,
+        }
+    }
+}
+
 /// Who asks, from where, when, and under which key (AUD-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -236,6 +245,24 @@ operations! {
     Revoke, "revoke a claim or role", "CLM-4", [[Claim("claims.grant") @ Organization], [Oneself @ Principal]];
     DefineRole, "define a role", "CLM-3", [[Claim("roles.manage") @ Organization]];
     DeleteRole, "delete a role", "CLM-3", [[Claim("roles.manage") @ Organization]];
+    ChangeSetting, "change or lock a setting", "SET-5", [[Claim("organizations.edit") @ Organization]];
+    SetKillSwitch, "set the kill switch", "SET-2", [[Claim("organizations.edit") @ Organization]];
+    DefineWorkflow, "define a workflow", "SET-3", [[Claim("organizations.edit") @ Organization]];
+    BindIncidentWorkflow, "bind the workflow of major incidents", "SET-3", [[Claim("organizations.edit") @ Organization]];
+    RegenerateSecret, "see or regenerate the secret", "SET-4", [[Claim("organizations.edit") @ Organization]];
+    ReportSeed, "report how a seed went", "SET-6", [[Operator @ Service]];
+    AskSeedAgain, "ask for a seed again", "SET-6", [[Claim("organizations.edit") @ Organization], [Operator @ Service]];
+    ChangeLocations, "change locations", "LOC-1", [[Claim("organizations.edit") @ Organization]];
+    ManagePolicies, "define, adjust or delete a policy", "POL-2", [[Claim("policies.manage") @ Organization]];
+    ReportPolicyStatus, "report how a policy stands", "POL-3", [[Operator @ Service]];
+    GrantSupport, "grant support access", "SUP-1", [[Claim("support.manage") @ Organization]];
+    RequestSupport, "request support access", "SUP-3", [[Operator @ Service]];
+    AnswerSupport, "approve or deny a support request", "SUP-3", [[Claim("support.manage") @ Organization]];
+    EndSupport, "end support access", "SUP-2", [[Claim("support.manage") @ Organization], [Operator @ Service]];
+    StopAllSupport, "stop all support access", "SUP-5", [[Owner @ Organization]];
+    GovernRecordings, "govern recordings", "REC-1", [[Claim("organizations.edit") @ Organization]];
+    SetLegalHold, "put or lift a legal hold", "REC-2", [[Owner @ Organization]];
+    ErasePerson, "erase or export a person", "GDP-1", [[Operator @ Service], [Owner @ Root]];
     CreateGroup, "create a group", "GRP-1", [[Claim("groups.manage") @ Organization]];
     DefineGroup, "define what a group gives", "GRP-2", [[Claim("groups.manage") @ Organization]];
     ChangeGroupOwners, "choose the owners of a group", "GRP-1", [[GroupOwner @ Group], [Claim("groups.manage") @ Organization]];

@@ -26,10 +26,12 @@ use crate::member::MemberEvent;
 use crate::name::Tag;
 use crate::offer::OfferEvent;
 use crate::person::RecordKey;
+use crate::policy::PolicyEvent;
 use crate::project::ProjectEvent;
 use crate::refusal::{list, rule_errors};
 use crate::resource::ResourceEvent;
 use crate::role::{RoleEvent, sever_role};
+use crate::support::end_all_support;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
@@ -306,6 +308,10 @@ fn end_organization(scene: &mut Scene<'_>, organization: OrganizationId) {
     for offer in tree.index.offers(organization) {
         scene.emit(OfferEvent::Withdrawn { organization, offer });
     }
+    for policy in tree.index.policies(organization) {
+        scene.emit(PolicyEvent::Deleted { organization, policy });
+    }
+    end_all_support(scene, organization);
     for role in tree.index.roles(organization) {
         sever_role(scene, role, |id| id == organization);
         scene.emit(RoleEvent::Deleted { organization, role });
@@ -322,7 +328,10 @@ fn end_organization(scene: &mut Scene<'_>, organization: OrganizationId) {
         scene.emit(MemberEvent::Removed { organization, principal });
     }
     let addresses: Vec<RecordKey> = tree.index.invitations(organization).map(RecordKey::Invitee).collect();
-    addresses.into_iter().chain([RecordKey::Description(organization)]).for_each(|key| scene.write(key, None));
+    addresses
+        .into_iter()
+        .chain([RecordKey::Description(organization), RecordKey::Secret(organization)])
+        .for_each(|key| scene.write(key, None));
     scene.emit(DeletionEvent::Deleted { organization });
 }
 
@@ -380,6 +389,8 @@ impl DeletionEvent {
             Self::Deleted { organization } => {
                 let ended: Vec<_> = tree.index.invitations(*organization).collect();
                 ended.into_iter().for_each(|invitation| tree.drop_invitation(invitation));
+                let supports: Vec<_> = tree.index.support(*organization).collect();
+                supports.into_iter().for_each(|support| tree.drop_support(support));
                 tree.drop_organization(*organization);
             }
         }

@@ -93,13 +93,13 @@ pub struct Done<T> {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use bailiwick::{Catalog, CommitKey, Context, Directory, Domain, FoundTree, MemoryRepository, OrganizationId, Person, PrincipalId, Rules};
+/// use bailiwick::{AgentSecret, Catalog, CommitKey, Context, Directory, Domain, FoundTree, MemoryRepository, OrganizationId, Person, PrincipalId, Rules};
 /// # pollster::block_on(async {
 /// let domain = Arc::new(Domain { catalog: Catalog::new([])?, rules: Rules::provider() });
 /// let directory = Directory::new(MemoryRepository::new(), domain);
 /// let (root, ada) = (OrganizationId::from_u128(1)?, PrincipalId::from_u128(10)?);
 /// let context = Context::operator(PrincipalId::from_u128(99)?, "2026-01-01T00:00:00Z".parse()?, CommitKey::from_u128(1)?);
-/// let found = FoundTree { root, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?) };
+/// let found = FoundTree { root, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?), secret: AgentSecret::from_entropy([7; 32]) };
 /// let done = directory.execute(root, &context, &found).await?;
 /// let tree = directory.at_least(root, done.receipt.version_of(root).unwrap_or_default()).await?;
 /// assert!(tree.access().owns(ada, root, context.at));

@@ -21,8 +21,9 @@ pub struct Draft {
 impl Draft {
     pub(crate) fn new(tree: OrganizationTree, context: Context) -> Self {
         let recorded = Recorded::of(&tree, &context, context.at);
-        let reason =
-            context.reason.clone().map(|reason| (RecordKey::Reason(recorded.version), Some(Record::Reason(reason))));
+        let reason = context.reason.clone().map(|reason| {
+            (RecordKey::Reason(recorded.version), Some(Record::Reason { by: context.actor.id(), text: reason }))
+        });
         Self { tree, context, recorded, records: reason.into_iter().collect(), attempted: None }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Actor, Context, Operation};
 use crate::id::{CommitKey, InvitationId, OrganizationId, PrincipalId};
 use crate::name::CorrelationId;
+use crate::onboarding::SeedStatus;
 use crate::person::{Record, RecordKey};
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
@@ -115,6 +116,24 @@ events! {
     Project(project::ProjectEvent),
     /// Of a shared resource.
     Resource(resource::ResourceEvent),
+    /// Of a setting of an organization.
+    Setting(setting::SettingEvent),
+    /// Of the automation of an organization.
+    Automation(automation::AutomationEvent),
+    /// Of the secret of an organization.
+    Secret(secret::SecretEvent),
+    /// Of what is seeded for an organization.
+    Onboarding(onboarding::OnboardingEvent),
+    /// Of a location.
+    Location(location::LocationEvent),
+    /// Of a policy.
+    Policy(policy::PolicyEvent),
+    /// Of support access.
+    Support(support::SupportEvent),
+    /// Of the governance of recordings.
+    Recording(recording::RecordingEvent),
+    /// Of the erasure of a person.
+    Erasure(erasure::ErasureEvent),
     /// Of a group.
     Group(group::GroupEvent),
     /// Of a link.
@@ -198,6 +217,10 @@ pub enum Effect {
     /// Send the invitation to the address of its record, with the token that the caller
     /// made for this sending.
     SendInvitation(InvitationId),
+    /// Do what is seeded for a new organization, and report how it went (SET-6).
+    Seed(OrganizationId),
+    /// Tell whoever runs the agents of the organization that each must register again (SET-4).
+    RegisterAgentsAgain(OrganizationId),
 }
 
 impl Recorded {
@@ -222,6 +245,8 @@ impl Recorded {
         (0_u32..).zip(&self.events).filter_map(|(event, happened)| {
             let effect = match happened {
                 Event::Invitation(event) => event.sending().map(Effect::SendInvitation)?,
+                Event::Onboarding(event) if event.status == SeedStatus::Asked => Effect::Seed(event.organization),
+                Event::Secret(event) => Effect::RegisterAgentsAgain(event.regenerated()),
                 _ => return None,
             };
             Some((EffectId { root: self.root, version: self.version, event }, effect))

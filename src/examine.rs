@@ -6,10 +6,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::group::Participant;
-use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId};
+use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId};
 use crate::index::Index;
 use crate::member::Principal;
 use crate::role::{Privilege, RoleRef};
+use crate::support::SupportState;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
@@ -95,6 +96,16 @@ pub enum Violation {
         /// Which.
         invitation: InvitationId,
     },
+    /// The default location, or the location of a pinned agent, is not there (LOC-3).
+    StrayLocation {
+        /// Where.
+        organization: OrganizationId,
+    },
+    /// A support engineer is known to the tree (SUP-1).
+    SupportOfTheTree {
+        /// Which access.
+        support: SupportId,
+    },
     /// The index differs from what the state gives.
     Index,
 }
@@ -115,6 +126,8 @@ impl Violation {
             Self::StrayIdentity { .. } => "MEM-2",
             Self::ShareNotDownward { .. } => "MEM-6",
             Self::StrayInvitation { .. } => "INV-1",
+            Self::StrayLocation { .. } => "LOC-3",
+            Self::SupportOfTheTree { .. } => "SUP-1",
             Self::Index => "REP-6",
         }
     }
@@ -135,6 +148,8 @@ impl Violation {
             Self::StrayIdentity { .. } => "remove it from that organization",
             Self::ShareNotDownward { .. } => "end the sharing",
             Self::StrayInvitation { .. } => "revoke the invitation",
+            Self::StrayLocation { .. } => "make a location that is there the default, or unpin the agent",
+            Self::SupportOfTheTree { .. } => "end the support access",
             Self::Index => "load the tree again",
         }
     }
@@ -160,6 +175,13 @@ impl OrganizationTree {
             }
         }
         self.examine_belongings(at, &mut found);
+        for support in self.supports.values() {
+            let active = matches!(support.state(at), SupportState::Granted { .. } | SupportState::Requested { .. });
+            if active && matches!(self.principal(support.engineer()), Some(Principal::User | Principal::Machine { .. }))
+            {
+                found.push(Violation::SupportOfTheTree { support: support.id() });
+            }
+        }
         if Index::derive(self) != self.index {
             found.push(Violation::Index);
         }
@@ -181,6 +203,11 @@ impl OrganizationTree {
             }
             if !self.settings().levels.allows(organization.level()) {
                 found.push(Violation::TooDeep { organization: id });
+            }
+            let locations = &organization.locations;
+            let pinned = locations.pins.values().all(|location| locations.all.contains_key(location));
+            if !pinned || !locations.all.contains_key(&locations.default) {
+                found.push(Violation::StrayLocation { organization: id });
             }
             if self.acting_owners(id, at).next().is_none() {
                 found.push(Violation::NoOwner { organization: id });

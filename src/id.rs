@@ -110,6 +110,16 @@ identifiers! {
     OfferId;
     /// A resource of the embedder's that is shared downward.
     ResourceId;
+    /// An access of the operator's support to an organization.
+    SupportId;
+    /// A location of an organization.
+    LocationId;
+    /// An agent of the embedder's.
+    AgentId;
+    /// A workflow definition of the embedder's.
+    WorkflowId;
+    /// An automation policy.
+    PolicyId;
     /// The idempotency key of a commit: the same key takes effect once (REP-3).
     CommitKey;
 }

@@ -10,7 +10,8 @@ use imbl::{OrdMap, OrdSet};
 use crate::address::AddressKey;
 use crate::group::{Group, Participant};
 use crate::id::{
-    Bounds, GroupId, InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId,
+    Bounds, GroupId, InvitationId, LinkId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId,
+    RoleId, SupportId,
 };
 use crate::invitation::Invitation;
 use crate::link::Link;
@@ -19,9 +20,11 @@ use crate::name::Slug;
 use crate::offer::Offer;
 use crate::organization::Organization;
 use crate::person::{Record, RecordKey};
+use crate::policy::Policy;
 use crate::project::Project;
 use crate::resource::Share;
 use crate::role::Role;
+use crate::support::Support;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
 use crate::tree::OrganizationTree;
@@ -37,6 +40,8 @@ pub(crate) enum Belonging {
     Project(ProjectId),
     Offer(OfferId),
     ShareIn(ResourceId),
+    Policy(PolicyId),
+    Support(SupportId),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +55,7 @@ pub(crate) struct Index {
     pub(crate) link_at: OrdMap<(GroupId, OrganizationId), LinkId>,
     pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
     pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
+    pub(crate) supported: OrdSet<(PrincipalId, OrganizationId)>,
     pub(crate) addresses: OrdSet<(AddressKey, RecordKey)>,
 }
 
@@ -69,6 +75,8 @@ impl Index {
         tree.projects.values().for_each(|project| bare.put_project(project.clone()));
         tree.offers.values().for_each(|offer| bare.put_offer(offer.clone()));
         tree.shares.values().for_each(|share| bare.put_share(share.clone()));
+        tree.policies.values().for_each(|policy| bare.put_policy(policy.clone()));
+        tree.supports.values().for_each(|support| bare.put_support(support.clone()));
         tree.records.iter().for_each(|(key, record)| bare.put_record(*key, Some(record.clone())));
         bare.index
     }
@@ -106,6 +114,8 @@ belongings! {
     projects: Project(ProjectId);
     offers: Offer(OfferId);
     shares_in: ShareIn(ResourceId);
+    policies: Policy(PolicyId);
+    support: Support(SupportId);
 }
 
 impl OrganizationTree {
@@ -291,11 +301,39 @@ impl OrganizationTree {
         }
     }
 
+    pub(crate) fn put_policy(&mut self, policy: Policy) {
+        self.used.insert(policy.id.uuid());
+        self.belongs(policy.organization, Belonging::Policy(policy.id));
+        self.policies.insert(policy.id, policy);
+    }
+
+    pub(crate) fn drop_policy(&mut self, id: PolicyId) {
+        if let Some(policy) = self.policies.remove(&id) {
+            self.belongs_no_more(policy.organization, Belonging::Policy(id));
+        }
+    }
+
+    pub(crate) fn put_support(&mut self, support: Support) {
+        self.used.insert(support.id.uuid());
+        self.belongs(support.organization, Belonging::Support(support.id));
+        self.index.supported.insert((support.engineer, support.organization));
+        self.supports.insert(support.id, support);
+    }
+
+    pub(crate) fn drop_support(&mut self, id: SupportId) {
+        let Some(support) = self.supports.remove(&id) else { return };
+        self.belongs_no_more(support.organization, Belonging::Support(id));
+        let (engineer, organization) = (support.engineer, support.organization);
+        if !self.support(organization).any(|other| other.engineer == engineer) {
+            self.index.supported.remove(&(engineer, organization));
+        }
+    }
+
     pub(crate) fn put_record(&mut self, key: RecordKey, record: Option<Record>) {
         let indexed = |record: &Record| match record {
             Record::Person(person) => person.address.as_ref().map(|address| address.key().clone()),
             Record::Invitee(address) => Some(address.key().clone()),
-            Record::Description(_) | Record::Reason(_) => None,
+            Record::Description(_) | Record::Secret(_) | Record::Reason { .. } => None,
         };
         if let Some(old) = self.records.remove(&key).as_ref().and_then(indexed) {
             self.index.addresses.remove(&(old, key));

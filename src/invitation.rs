@@ -743,7 +743,9 @@ impl AcceptInvitation {
                 tree.fresh(by.uuid())?;
                 scene.emit(MemberEvent::UserKnown { principal: by });
             }
-            Some(Principal::Machine { .. }) => return Err(Precondition::NotFound { what: "user" }.into()),
+            Some(Principal::Machine { .. } | Principal::Erased) => {
+                return Err(Precondition::NotFound { what: "user" }.into());
+            }
             Some(Principal::User) => {}
         }
         let known = tree.person(by);

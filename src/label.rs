@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use uuid::Uuid;
 
-use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, ProjectId, RoleId};
+use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PolicyId, PrincipalId, ProjectId, RoleId};
 use crate::tree::OrganizationTree;
 
 impl OrganizationTree {
@@ -21,12 +21,14 @@ impl OrganizationTree {
         let person = PrincipalId::new(id).ok().and_then(|id| self.person(id));
         let group = GroupId::new(id).ok().and_then(|id| self.group(id));
         let role = RoleId::new(id).ok().and_then(|id| self.role(id));
+        let policy = PolicyId::new(id).ok().and_then(|id| self.policies.get(&id));
         let project = ProjectId::new(id).ok().and_then(|id| self.projects.get(&id));
         (organization.map(|organization| organization.name()))
             .or(person.map(|person| &person.name))
             .or(group.map(|group| group.name()))
             .or(role.map(|role| role.name()))
             .or(project.map(|project| project.name()))
+            .or(policy.map(|policy| &policy.definition().name))
             .map(ToString::to_string)
             .or_else(|| self.name_of_tie(id))
     }
@@ -53,7 +55,7 @@ impl OrganizationTree {
     /// # let (root, ada) = (OrganizationId::from_u128(1)?, PrincipalId::from_u128(10)?);
     /// # let context = Context::operator(PrincipalId::from_u128(99)?, "2026-01-01T00:00:00Z".parse()?, CommitKey::from_u128(1)?);
     /// # let mut tree = OrganizationTree::empty(root, domain);
-    /// # let found = FoundTree { root, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?) };
+    /// # let found = FoundTree { root, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?), secret: AgentSecret::from_entropy([7; 32]) };
     /// # tree.apply(&tree.decide(&context, &found)?.changes)?;
     /// let explanation = tree.access().explain(ada, root, &"audit.view".parse()?, context.at);
     /// assert_eq!(tree.with_names(explanation), "Ada may audit.view in Fabrikam\n  by the grant of owner");

@@ -17,7 +17,7 @@
 //! let (fabrikam, ada, operator) = (OrganizationId::from_u128(1)?, PrincipalId::from_u128(10)?, PrincipalId::from_u128(99)?);
 //! let noon: Timestamp = "2026-01-01T12:00:00Z".parse()?;
 //! let mut tree = OrganizationTree::empty(fabrikam, domain);
-//! let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?) };
+//! let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person: Person::named("Ada".parse()?), secret: AgentSecret::from_entropy([7; 32]) };
 //! let decided = tree.decide(&Context::operator(operator, noon, CommitKey::from_u128(1)?), &found)?;
 //! tree.apply(&decided.changes)?; // after the repository has committed them
 //!
@@ -28,6 +28,7 @@
 //!     name: "Contoso".parse()?,
 //!     slug: None,
 //!     owner: None,
+//!     secret: AgentSecret::from_entropy([8; 32]),
 //! };
 //! let context = Context::principal(ada, fabrikam, noon, CommitKey::from_u128(2)?);
 //! let refused = tree.decide(&context, &create).unwrap_err();
@@ -55,6 +56,7 @@
 mod access;
 mod address;
 mod audit;
+mod automation;
 mod branch;
 mod capability;
 mod command;
@@ -63,22 +65,30 @@ mod deletion;
 mod directory;
 mod draft;
 mod draw;
+mod erasure;
 mod event;
 mod examine;
+mod export;
 mod grant;
 mod group;
+mod hex;
 mod hierarchy;
 mod id;
 mod index;
 mod invitation;
 mod label;
 mod link;
+mod listing;
+mod location;
 mod member;
 mod name;
 mod offer;
+mod onboarding;
 mod organization;
 mod person;
+mod policy;
 mod project;
+mod recording;
 mod refusal;
 mod relocation;
 pub mod repository;
@@ -88,8 +98,11 @@ mod role;
 mod roster;
 mod rules;
 mod schedule;
+mod secret;
+mod setting;
 mod settings;
 mod subscription;
+mod support;
 mod table;
 mod time;
 mod token;
@@ -104,6 +117,10 @@ pub use access::set::ClaimSet;
 pub use access::what_if::AccessChange;
 pub use address::{Address, AddressKey, InvalidAddress};
 pub use audit::{AuditError, AuditEvent, AuditFilter, RecordRefusal, ReviewedLine};
+pub use automation::{
+    ActionKind, Approval, AutomationError, AutomationEvent, AutomationLevel, BindIncidentWorkflow, DefineWorkflow,
+    IncidentPriority, MAJOR_INCIDENT_HOSTS, SetKillSwitch,
+};
 pub use branch::Branch;
 pub use capability::{AssignCapability, CapabilityError, CapabilityEvent, WithdrawCapability};
 pub use command::{Actor, Authority, Command, Context, Demand, Operation, Place, Requirement, Scene, Subjects};
@@ -113,16 +130,18 @@ pub use deletion::{
 };
 pub use directory::{Directory, DirectoryError, Done};
 pub use draft::Draft;
+pub use erasure::{ERASED, ErasePerson, ErasureError, ErasureEvent};
 pub use event::{Changes, Effect, EffectId, Event, Format, Recorded, Version};
 pub use examine::Violation;
+pub use export::{Export, ExportSection, ExportedActivity, ExportedGroup, ExportedInvitation, ExportedMembership};
 pub use grant::{Grant, GrantError, GrantEvent, GrantPrivilege, RevokePrivilege};
 pub use group::{
     AddGroupMember, AddGroupOwner, CreateGroup, DefineGroup, DeleteGroup, Group, GroupEnded, GroupError, GroupEvent,
     Participant, RemoveGroupMember, RemoveGroupOwner,
 };
 pub use id::{
-    CommitKey, GroupId, InvalidId, InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, ProjectId, ResourceId,
-    RoleId,
+    AgentId, CommitKey, GroupId, InvalidId, InvitationId, LinkId, LocationId, OfferId, OrganizationId, PolicyId,
+    PrincipalId, ProjectId, ResourceId, RoleId, SupportId, WorkflowId,
 };
 pub use invitation::{
     AcceptInvitation, CapScope, DeclineInvitation, GroupRole, Invitation, InvitationError, InvitationEvent,
@@ -131,20 +150,34 @@ pub use invitation::{
 pub use link::{
     ChangeLink, EndLink, Link, LinkError, LinkEvent, LinkGives, LinkGroup, LinkTerms, OptInToLink, OptOutOfLink, Reach,
 };
+pub use listing::{HostCounts, InvalidPageLimit, Listing, ListingCursor, ListingOrder, ListingPage, PageLimit};
+pub use location::{
+    DefineLocation, DeleteLocation, InvalidSubnet, Location, LocationError, LocationEvent, LocationKind,
+    MakeDefaultLocation, Overlap, PinAgent, Subnet,
+};
 pub use member::{
     AddMember, CreateMachineIdentity, Member, MemberError, MemberEvent, Principal, RemoveMember, RestoreMember,
     SuspendMember, TransferOwnership,
 };
 pub use name::{CapabilityName, CorrelationId, Description, InvalidText, Name, PlanName, Reason, Region, Slug, Tag};
 pub use offer::{Offer, OfferAttachment, OfferError, OfferEvent, OfferSide, WithdrawOffer};
+pub use onboarding::{AskSeedAgain, OnboardingError, OnboardingEvent, ReportSeed, Seed, SeedOutcome, SeedStatus};
 pub use organization::{
     CreateOrganization, Created, Edit, EditOrganization, FoundDetached, FoundTree, Organization, OrganizationError,
     OrganizationEvent, Profile,
 };
 pub use person::{Person, Record, RecordKey};
+pub use policy::{
+    DefinePolicy, DeletePolicy, EffectivePolicy, OverridePolicy, Policy, PolicyDefinition, PolicyError, PolicyEvent,
+    PolicySettings, PolicyStatus, ReportPolicyStatus, Selector, SelectorDepth,
+};
 pub use project::{
     AddProjectMember, CreateProject, DeleteProject, Project, ProjectError, ProjectEvent, ProvisionProjectMember,
     RemoveProjectMember,
+};
+pub use recording::{
+    Capture, GovernRecordings, RecordingDeleter, RecordingError, RecordingEvent, RecordingKept, RecordingPolicy,
+    SetLegalHold,
 };
 pub use refusal::{Denial, Kind, Need, Precondition, Refusal, RuleError};
 pub use relocation::{MoveOrganization, Obstacle, Preflight, RelocationError};
@@ -158,8 +191,13 @@ pub use resource::{Flow, ResourceError, ResourceEvent, ResourceKind, Share, Shar
 pub use review::{AccessReview, ApplyReview, ReviewError, Verdict};
 pub use role::{DefineRole, DeleteRole, Privilege, Role, RoleError, RoleEvent, RoleRef};
 pub use roster::{Origin, RosterFilter, RosterLine, RosterPage, RosterSubject};
-pub use rules::{ClockPolicy, InvalidRules, InvitationRules, Lapse, Rules, RulesBuilder};
+pub use rules::{ClockPolicy, InvalidRules, InvitationRules, Lapse, Rules, RulesBuilder, SupportRules};
 pub use schedule::{Timed, Transition};
+pub use secret::{AgentSecret, RegenerateSecret, SecretError, SecretEvent};
+pub use setting::{
+    ChangeSetting, EffectiveSetting, LockSetting, Setting, SettingError, SettingEvent, SettingKey, SettingSource,
+    SettingValue,
+};
 pub use settings::{
     AuthenticationKind, ChangeTreeSettings, ConfigureAuthentication, InvalidLevelLimit, LevelLimit, SettingsError,
     SettingsEvent, TreeSettings,
@@ -167,6 +205,10 @@ pub use settings::{
 pub use subscription::{
     Feature, Plan, RecordSubscription, Subscription, SubscriptionError, SubscriptionEvent, SubscriptionStatus,
     UsageLimit, UsageLimits,
+};
+pub use support::{
+    ApproveSupport, DenySupport, EndSupport, GrantSupport, RequestSupport, StopAllSupport, Support, SupportError,
+    SupportEvent, SupportState, SupportStatus, SupportStep,
 };
 pub use time::{InvalidTime, Period, Timestamp, Window};
 pub use token::{InvalidToken, InvitationToken, TokenHash};

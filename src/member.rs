@@ -40,6 +40,8 @@ pub enum Principal {
         /// Where it was created (MEM-2).
         home: OrganizationId,
     },
+    /// One who was a person and is erased; the identifier is never used again (GDP-1).
+    Erased,
 }
 
 /// What a principal is in an organization.
@@ -116,6 +118,7 @@ impl Command for AddMember {
                 tree.fresh(principal.uuid())?;
                 scene.emit(MemberEvent::UserKnown { principal });
             }
+            Some(Principal::Erased) => return Err(Precondition::IdAlreadyUsed { id: principal.uuid() }.into()),
             // MEM-2: one created in a sub-organization is usable there only.
             Some(Principal::Machine { home }) if *home != tree.root() => {
                 return Err(Precondition::NotFound { what: "user or machine identity of the root" }.into());

@@ -25,6 +25,12 @@ pub enum InvalidText {
         /// Characters given.
         length: usize,
     },
+    /// It names nothing that is known.
+    #[error("{what} of that name is not known")]
+    Unknown {
+        /// What the text was for.
+        what: &'static str,
+    },
     /// A character that this text must not hold, named by its code point.
     #[error("{what} must not contain the character U+{:04X}", *character as u32)]
     Character {

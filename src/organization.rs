@@ -18,12 +18,17 @@ use crate::access::claim::Grantable;
 use crate::command::{Actor, Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::grant::{Grant, GrantEvent};
-use crate::id::{LinkId, OrganizationId, PrincipalId};
+use crate::id::{LinkId, OrganizationId, PrincipalId, WorkflowId};
+use crate::location::Locations;
 use crate::member::MemberEvent;
 use crate::name::{CapabilityName, Description, Name, Region, Slug, Tag};
+use crate::onboarding::{OnboardingEvent, Seed, SeedStatus};
 use crate::person::{Person, Record, RecordKey};
+use crate::recording::RecordingPolicy;
 use crate::refusal::{Precondition, rule_errors};
 use crate::role::Privilege;
+use crate::secret::AgentSecret;
+use crate::setting::Settings;
 use crate::subscription::{Feature, UsageLimit};
 use crate::time::{Timestamp, Window};
 use crate::tree::OrganizationTree;
@@ -57,12 +62,53 @@ pub struct Organization {
     pub(crate) created: Timestamp,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) capabilities: BTreeMap<CapabilityName, Option<Timestamp>>,
+    pub(crate) locations: Locations,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) settings: Settings,
+    #[serde(default)]
+    pub(crate) kill_switch: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) workflows: BTreeMap<WorkflowId, bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) incident_workflow: Option<WorkflowId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) seeds: BTreeMap<Seed, SeedStatus>,
+    #[serde(default)]
+    pub(crate) recordings: RecordingPolicy,
+    #[serde(default)]
+    pub(crate) legal_hold: bool,
     /// The version and instant at which it stopped being a root of its own, if it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) former: Option<(crate::Version, Timestamp)>,
 }
 
 impl Organization {
+    /// One that was just created: active, with a default location, nothing set.
+    pub(crate) fn new(
+        id: OrganizationId,
+        ancestors: Arc<[OrganizationId]>,
+        profile: Profile,
+        created: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            ancestors,
+            active: true,
+            created,
+            capabilities: BTreeMap::new(),
+            locations: Locations::of(id, &profile.name),
+            settings: BTreeMap::new(),
+            kill_switch: false,
+            workflows: BTreeMap::new(),
+            incident_workflow: None,
+            seeds: BTreeMap::new(),
+            recordings: RecordingPolicy::default(),
+            legal_hold: false,
+            former: None,
+            profile,
+        }
+    }
+
     /// Its identifier.
     pub const fn id(&self) -> OrganizationId {
         self.id
@@ -124,7 +170,7 @@ impl Organization {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use bailiwick::{Catalog, Context, CommitKey, Domain, FoundTree, OrganizationId, OrganizationTree, Person, PrincipalId, Rules};
+/// use bailiwick::{AgentSecret, Catalog, Context, CommitKey, Domain, FoundTree, OrganizationId, OrganizationTree, Person, PrincipalId, Rules};
 /// let domain = Arc::new(Domain { catalog: Catalog::new([])?, rules: Rules::provider() });
 /// let root = OrganizationId::from_u128(1)?;
 /// let ada = PrincipalId::from_u128(10)?;
@@ -136,6 +182,7 @@ impl Organization {
 ///     name: "Fabrikam".parse()?,
 ///     owner: ada,
 ///     person: Person::named("Ada".parse()?),
+///     secret: AgentSecret::from_entropy([7; 32]),
 /// })?;
 /// tree.apply(&founded.changes)?;
 /// assert!(tree.access().owns(ada, root, context.at));
@@ -151,6 +198,8 @@ pub struct FoundTree {
     pub owner: PrincipalId,
     /// What is known of them.
     pub person: Person,
+    /// The secret by which its agents register (SET-4).
+    pub secret: AgentSecret,
 }
 
 impl Command for FoundTree {
@@ -166,7 +215,13 @@ impl Command for FoundTree {
     }
 
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), OrganizationError> {
-        let new = NewRoot { root: self.root, name: &self.name, owner: self.owner, person: Some(&self.person) };
+        let new = NewRoot {
+            root: self.root,
+            name: &self.name,
+            owner: self.owner,
+            person: Some(&self.person),
+            secret: &self.secret,
+        };
         new.decide(scene)
     }
 }
@@ -179,6 +234,8 @@ pub struct FoundDetached {
     pub root: OrganizationId,
     /// Its name.
     pub name: Name,
+    /// The secret by which its agents register (SET-4).
+    pub secret: AgentSecret,
 }
 
 /// A root as both ways of founding one make it.
@@ -187,6 +244,7 @@ pub(crate) struct NewRoot<'a> {
     pub(crate) name: &'a Name,
     pub(crate) owner: PrincipalId,
     pub(crate) person: Option<&'a Person>,
+    pub(crate) secret: &'a AgentSecret,
 }
 
 impl NewRoot<'_> {
@@ -202,6 +260,7 @@ impl NewRoot<'_> {
             scene.write(RecordKey::Person(self.owner), Some(Record::Person(person.clone())));
         }
         first_owner(scene, self.root, self.owner);
+        onboard(scene, self.root, self.secret);
         Ok(())
     }
 }
@@ -211,6 +270,15 @@ fn first_owner(scene: &mut Scene<'_>, organization: OrganizationId, owner: Princ
     scene.emit(MemberEvent::Added { organization, principal: owner });
     let grant = Grant { privilege: Privilege::Claim(Grantable::Owner), window: Window::ALWAYS };
     scene.emit(GrantEvent::Granted { organization, principal: owner, grant });
+}
+
+/// SET-4, SET-6: its secret, and what the embedder is asked to seed. The default location
+/// comes with the organization.
+fn onboard(scene: &mut Scene<'_>, organization: OrganizationId, secret: &AgentSecret) {
+    scene.write(RecordKey::Secret(organization), Some(Record::Secret(secret.clone())));
+    for seed in scene.tree.rules().seeds.iter().cloned() {
+        scene.emit(OnboardingEvent { organization, seed, status: SeedStatus::Asked });
+    }
 }
 
 /// Creates a sub-organization under the acting organization (HIE-3).
@@ -227,6 +295,8 @@ pub struct CreateOrganization {
     /// Its first owner, a user who is a member of the root or of the parent; `None` is the
     /// creator.
     pub owner: Option<PrincipalId>,
+    /// The secret by which its agents register (SET-4).
+    pub secret: AgentSecret,
 }
 
 /// What the creator of an organization is told.
@@ -241,8 +311,8 @@ pub struct Created {
 impl CreateOrganization {
     /// An organization of this name under its parent, owned by its creator, with a slug
     /// derived from the name.
-    pub const fn new(organization: OrganizationId, parent: OrganizationId, name: Name) -> Self {
-        Self { organization, parent, name, slug: None, owner: None }
+    pub const fn new(organization: OrganizationId, parent: OrganizationId, name: Name, secret: AgentSecret) -> Self {
+        Self { organization, parent, name, slug: None, owner: None, secret }
     }
 
     /// The same, with another user of the tree as its first owner.
@@ -306,6 +376,7 @@ impl Command for CreateOrganization {
         let (organization, parent) = (self.organization, Some(self.parent));
         scene.emit(OrganizationEvent::Created { organization, parent, profile });
         first_owner(scene, organization, owner);
+        onboard(scene, organization, &self.secret);
         Ok(Created { slug, reached_by })
     }
 }
@@ -453,15 +524,7 @@ impl OrganizationEvent {
         match self {
             Self::Created { organization, parent, profile } => {
                 let ancestors = parent.map_or_else(|| [].into(), |parent| tree.path_to(parent));
-                tree.put_organization(Organization {
-                    id: *organization,
-                    ancestors,
-                    profile: profile.clone(),
-                    active: true,
-                    created: commit.at,
-                    capabilities: BTreeMap::new(),
-                    former: None,
-                });
+                tree.put_organization(Organization::new(*organization, ancestors, profile.clone(), commit.at));
             }
             Self::Edited { organization, profile } => {
                 if let Some(mut changed) = tree.organizations.get(organization).cloned() {

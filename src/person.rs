@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::event::Version;
 use crate::id::{InvitationId, OrganizationId, PrincipalId};
 use crate::name::{Description, Name, Reason};
+use crate::secret::AgentSecret;
 
 /// Whose or which record it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub enum RecordKey {
     Invitee(InvitationId),
     /// The description of an organization.
     Description(OrganizationId),
+    /// The secret by which the agents of an organization register.
+    Secret(OrganizationId),
     /// The caller's reason for the commit that made this version.
     Reason(Version),
 }
@@ -69,8 +72,15 @@ pub enum Record {
     Invitee(Address),
     /// Of [`RecordKey::Description`].
     Description(Description),
+    /// Of [`RecordKey::Secret`].
+    Secret(AgentSecret),
     /// Of [`RecordKey::Reason`].
-    Reason(Reason),
+    Reason {
+        /// Who wrote it.
+        by: PrincipalId,
+        /// What they wrote.
+        text: Reason,
+    },
 }
 
 impl fmt::Debug for Record {
@@ -79,7 +89,8 @@ impl fmt::Debug for Record {
             Self::Person(_) => "Person(…)",
             Self::Invitee(_) => "Invitee(…)",
             Self::Description(_) => "Description(…)",
-            Self::Reason(_) => "Reason(…)",
+            Self::Secret(_) => "Secret(…)",
+            Self::Reason { .. } => "Reason(…)",
         })
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::capability::CapabilityEvent;
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::group::{GroupEvent, Participant};
-use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, ResourceId, RoleId};
+use crate::id::{GroupId, LinkId, OrganizationId, PolicyId, PrincipalId, ResourceId, RoleId};
 use crate::link::{LinkEvent, LinkGives, Reach, refuse_ownership};
 use crate::member::{Principal, end_membership};
 use crate::name::{CapabilityName, Slug};
@@ -120,6 +120,11 @@ pub enum Obstacle {
         /// The link.
         link: LinkId,
     },
+    /// A policy from above will no longer apply to the organization.
+    PolicyLost {
+        /// The policy.
+        policy: PolicyId,
+    },
     /// A link of the new place would make owners there; those of the subtree are opted out of
     /// it in the same commit, since nobody becomes an owner by moving (HIE-6).
     OwnershipRefused {
@@ -162,6 +167,7 @@ impl Obstacle {
             self,
             Self::ReachLost { .. }
                 | Self::ReachGained { .. }
+                | Self::PolicyLost { .. }
                 | Self::OwnershipRefused { .. }
                 | Self::CapabilityLost { .. }
                 | Self::OwnerThroughGroup { .. }
@@ -198,6 +204,7 @@ impl fmt::Display for Obstacle {
             }
             Self::ReachLost { link } => write!(f, "link {link} will no longer reach it"),
             Self::ReachGained { link } => write!(f, "link {link} will reach it"),
+            Self::PolicyLost { policy } => write!(f, "policy {policy} will no longer apply to it"),
             Self::OwnershipRefused { link } => write!(f, "link {link} would make owners of it, and is opted out of"),
             Self::CapabilityLost { organization, capability } => {
                 write!(f, "`{capability}` of {organization} ends: the new parent cannot assign it")
@@ -434,6 +441,8 @@ impl OrganizationTree {
                 found.push(Obstacle::ReachLost { link: link.id });
             }
         }
+        let lost = self.effective_policies(top).into_iter().filter(|policy| !above.contains(&policy.from));
+        found.extend(lost.map(|policy| Obstacle::PolicyLost { policy: policy.policy }));
         self.group_leanings(&subtree, above, &foreign, &mut found);
         for principal in subtree.iter().flat_map(|id| self.members(*id)).map(|(principal, _)| principal) {
             if let Some(Principal::Machine { home }) = self.principal(principal).filter(|_| above.is_empty())

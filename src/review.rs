@@ -16,11 +16,12 @@ use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Version;
 use crate::grant::GrantEvent;
 use crate::group::{GroupEvent, Participant};
-use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, SupportId};
 use crate::invitation::{InvitationEvent, InvitationStep};
 use crate::refusal::rule_errors;
 use crate::role::Privilege;
 use crate::roster::{RosterLine, RosterSubject};
+use crate::support::SupportEvent;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
@@ -148,6 +149,9 @@ fn revoke_all(
         .map(|group| group.id())
         .collect();
     own.into_iter().for_each(|group| scene.emit(GroupEvent::MemberRemoved { organization, group, participant }));
+    let looking = tree.support_of(principal, organization).filter(|(_, window)| window.contains(at));
+    let looking: Vec<SupportId> = looking.map(|(support, _)| support.id()).collect();
+    looking.into_iter().for_each(|support| scene.emit(SupportEvent::Ended { organization, support }));
     // What comes from above comes through a link: into the organization, or to a group there
     // that the linked one is nested in.
     let mut links = BTreeSet::new();

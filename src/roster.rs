@@ -33,6 +33,8 @@ pub enum Origin {
     Own,
     /// Through a link from above.
     Linked,
+    /// Through support access.
+    Support,
 }
 
 /// A line of a roster.
@@ -60,15 +62,21 @@ impl RosterLine {
     /// Where the access comes from; an invitation is the organization's own.
     pub fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         let linked = |path: &Path| matches!(path, Path::Group { link: Some(_), .. });
-        let own = self.is_member || self.invited.is_some() || self.paths.iter().any(|path| !linked(path));
+        let support = |path: &Path| matches!(path, Path::Support { .. });
+        let own =
+            self.is_member || self.invited.is_some() || self.paths.iter().any(|path| !linked(path) && !support(path));
         let below = self.paths.iter().any(linked);
-        [(own, Origin::Own), (below, Origin::Linked)].into_iter().filter(|(has, _)| *has).map(|(_, origin)| origin)
+        let looks = self.paths.iter().any(support);
+        [(own, Origin::Own), (below, Origin::Linked), (looks, Origin::Support)]
+            .into_iter()
+            .filter(|(has, _)| *has)
+            .map(|(_, origin)| origin)
     }
 
     fn groups(&self) -> impl Iterator<Item = GroupId> + '_ {
         let chains = self.paths.iter().flat_map(|path| match path {
             Path::Group { chain, .. } => chain.as_slice(),
-            Path::Grant { .. } => &[],
+            Path::Grant { .. } | Path::Support { .. } => &[],
         });
         chains.copied().chain(self.invited.map(|(group, _, _)| group))
     }

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use crate::access::claim::Claim;
 use crate::command::{Authority, Operation};
 use crate::name::{CapabilityName, PlanName};
+use crate::onboarding::Seed;
 use crate::resource::{Flow, ResourceKind};
+use crate::setting::{SettingKey, SettingValue};
 use crate::settings::LevelLimit;
 use crate::subscription::{Feature, Plan, UsageLimits};
 use crate::time::Period;
@@ -71,6 +73,27 @@ impl Default for InvitationRules {
     }
 }
 
+/// Durations of support access (SUP-3, SUP-5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupportRules {
+    /// What a request asks for unless it says otherwise.
+    pub duration: Period,
+    /// The longest that can be granted or asked for.
+    pub longest: Period,
+    /// How long a request waits for an answer.
+    pub request_lifetime: Period,
+}
+
+impl Default for SupportRules {
+    fn default() -> Self {
+        Self {
+            duration: Period::of_minutes(DAY),
+            longest: Period::of_minutes(30 * DAY),
+            request_lifetime: Period::of_minutes(7 * DAY),
+        }
+    }
+}
+
 const DAY: i64 = 24 * 60;
 
 /// The limits, periods and defaults of a service.
@@ -105,6 +128,18 @@ pub struct Rules {
     pub evidence_age: Period,
     /// What becomes of an instant before the last commit's.
     pub clock: ClockPolicy,
+    /// Durations of support access.
+    pub support: SupportRules,
+    /// How long recordings are kept unless the account says otherwise (REC-1).
+    pub retention: Period,
+    /// How much of a person's past an export covers (GDP-2).
+    pub export_period: Period,
+    /// How many records a section of an export holds (GDP-2).
+    pub export_cap: usize,
+    /// What is asked to be seeded when an organization is created (SET-6).
+    pub seeds: BTreeSet<Seed>,
+    /// The account's defaults of settings that nobody on the path sets (SET-5).
+    pub settings: BTreeMap<SettingKey, SettingValue>,
     /// How the embedder's own kinds of resource flow (MEM-6).
     pub resources: BTreeMap<ResourceKind, Flow>,
     /// Rows of the authority table replaced by a claim: ownership or a claim of the crate's
@@ -135,6 +170,12 @@ impl Rules {
             offer_lifetime: Period::of_minutes(30 * DAY),
             evidence_age: Period::of_minutes(5),
             clock: ClockPolicy::Refuse,
+            support: SupportRules::default(),
+            retention: Period::of_minutes(90 * DAY),
+            export_period: Period::of_minutes(90 * DAY),
+            export_cap: 10_000,
+            seeds: BTreeSet::from([Seed::DefaultAlerts, Seed::ComplianceData]),
+            settings: BTreeMap::new(),
             resources: BTreeMap::new(),
             authority: BTreeMap::new(),
         }
@@ -238,6 +279,14 @@ impl RulesBuilder {
         offer_lifetime: Period;
         /// How old the embedder's counts of blockers may be.
         evidence_age: Period;
+        /// Durations of support access.
+        support: SupportRules;
+        /// How long recordings are kept.
+        retention: Period;
+        /// What is asked to be seeded when an organization is created.
+        seeds: BTreeSet<Seed>;
+        /// The account's defaults of settings.
+        settings: BTreeMap<SettingKey, SettingValue>;
         /// What becomes of an instant before the last commit's.
         clock: ClockPolicy;
     }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::id::{InvitationId, LinkId, OfferId, OrganizationId, PrincipalId};
+use crate::id::{InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, SupportId};
 use crate::invitation::InvitationState;
 use crate::name::CapabilityName;
 use crate::role::Privilege;
+use crate::support::SupportState;
 use crate::time::{Timestamp, Window};
 use crate::tree::OrganizationTree;
 
@@ -28,6 +29,10 @@ pub enum Timed {
     Offer(OfferId),
     /// A capability.
     Capability(CapabilityName),
+    /// Support access that was granted.
+    Support(SupportId),
+    /// A request for support access.
+    SupportRequest(SupportId),
     /// The subscription of the tree.
     Subscription,
     /// The grace period after the subscription lapsed (LIC-4).
@@ -86,11 +91,27 @@ impl OrganizationTree {
                 organization.capabilities().iter().filter_map(|(capability, until)| Some((capability, (*until)?)));
             ending.map(|(capability, until)| end(organization.id(), Timed::Capability(capability.clone()), until))
         });
+        let supports = self.supports.values().filter_map(|support| match support.state {
+            SupportState::Granted { until, .. } => {
+                Some(end(support.organization(), Timed::Support(support.id()), until))
+            }
+            SupportState::Requested { lapses, .. } => {
+                Some(end(support.organization(), Timed::SupportRequest(support.id()), lapses))
+            }
+            _ => None,
+        });
         let term =
             self.subscription().filter(|subscription| subscription.is_running()).map(|subscription| subscription.term);
         let subscription = term.into_iter().flat_map(|term| edges(self.root(), Timed::Subscription, term));
         let grace = self.grace_end().map(|at| end(self.root(), Timed::Grace, at));
-        grants.chain(links).chain(invitations).chain(offers).chain(capabilities).chain(subscription).chain(grace)
+        grants
+            .chain(links)
+            .chain(invitations)
+            .chain(offers)
+            .chain(capabilities)
+            .chain(supports)
+            .chain(subscription)
+            .chain(grace)
     }
 }
 

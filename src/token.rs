@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::hex;
+
 /// The secret that comes with an invitation. It cannot be printed, serialized or compared;
 /// [`InvitationToken::reveal`] writes it into the message, once.
 ///
@@ -33,7 +35,7 @@ impl InvitationToken {
 
     /// The token as text, for the message to the person who is invited and nothing else.
     pub fn reveal(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.0)
     }
 
     /// What is kept of it.
@@ -45,7 +47,7 @@ impl InvitationToken {
 impl std::str::FromStr for InvitationToken {
     type Err = InvalidToken;
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        Ok(Self(from_hex(text)?))
+        Ok(Self(hex::decode(text)?))
     }
 }
 
@@ -70,13 +72,13 @@ impl TokenHash {
 impl TryFrom<String> for TokenHash {
     type Error = InvalidToken;
     fn try_from(text: String) -> Result<Self, InvalidToken> {
-        Ok(Self(from_hex(&text)?))
+        Ok(Self(hex::decode(&text)?))
     }
 }
 
 impl From<TokenHash> for String {
     fn from(hash: TokenHash) -> String {
-        hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&hash.0)
     }
 }
 
@@ -84,17 +86,4 @@ impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(…)")
     }
-}
-
-fn from_hex(text: &str) -> Result<[u8; 32], InvalidToken> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return Err(InvalidToken);
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = pair else { return Err(InvalidToken) };
-        *byte = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low).ok_or(InvalidToken)?;
-    }
-    Ok(bytes)
 }

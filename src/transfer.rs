@@ -27,6 +27,7 @@ use crate::relocation::{Obstacle, Preflight, RelocationError, sever};
 use crate::repository::Commit;
 use crate::settings::{SettingsEvent, TreeSettings};
 use crate::subscription::Feature;
+use crate::support::end_all_support;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
@@ -154,12 +155,16 @@ impl Scene<'_> {
     /// The departure of a branch, and the erasure of what goes with it and nobody here needs.
     fn leave(&mut self, branch: &Branch, departure: TransferEvent) {
         let tree = self.tree;
+        // Abuse case 86: support access is to an organization of this tree, and ends with that.
+        branch.organizations().for_each(|organization| {
+            end_all_support(self, organization);
+        });
         for principal in tree.only_in(branch) {
             self.write(RecordKey::Person(principal), None);
         }
         let invitees = branch.invitations.iter().map(|invitation| RecordKey::Invitee(invitation.id));
-        let descriptions = branch.organizations().map(RecordKey::Description);
-        let gone: Vec<RecordKey> = invitees.chain(descriptions).filter(|key| tree.records.contains_key(key)).collect();
+        let kept = branch.organizations().flat_map(|id| [RecordKey::Description(id), RecordKey::Secret(id)]);
+        let gone: Vec<RecordKey> = invitees.chain(kept).filter(|key| tree.records.contains_key(key)).collect();
         gone.into_iter().for_each(|key| self.write(key, None));
         self.emit(departure);
     }
@@ -168,11 +173,9 @@ impl Scene<'_> {
         let mut recorded = Recorded::of(self.tree, self.context, self.at);
         recorded.operations.push(operation);
         recorded.events = self.events;
-        let reason = self
-            .context
-            .reason
-            .clone()
-            .map(|reason| (RecordKey::Reason(recorded.version), Some(Record::Reason(reason))));
+        let reason = self.context.reason.clone().map(|reason| {
+            (RecordKey::Reason(recorded.version), Some(Record::Reason { by: self.context.actor.id(), text: reason }))
+        });
         Changes { recorded, records: reason.into_iter().chain(self.records).collect() }
     }
 }
@@ -201,7 +204,13 @@ impl OrganizationTree {
         let empty = Self::empty(command.root, self.domain().clone());
         let outside = Context { acting: None, ..context.clone() };
         let mut scene = Scene::new(&empty, &outside, at);
-        let new = NewRoot { root: command.root, name: &command.name, owner, person: self.person(owner) };
+        let new = NewRoot {
+            root: command.root,
+            name: &command.name,
+            owner,
+            person: self.person(owner),
+            secret: &command.secret,
+        };
         new.decide(&mut scene).map_err(Refusal::Rule)?;
         Ok(scene.into_changes(Operation::FoundDetached))
     }

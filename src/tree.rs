@@ -13,7 +13,10 @@ use crate::command::{Command, Context, Operation, Scene};
 use crate::draft::Draft;
 use crate::event::{Changes, Recorded, Version};
 use crate::group::Group;
-use crate::id::{GroupId, InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId};
+use crate::id::{
+    GroupId, InvitationId, LinkId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId,
+    SupportId,
+};
 use crate::index::Index;
 use crate::invitation::Invitation;
 use crate::link::Link;
@@ -21,6 +24,7 @@ use crate::member::{Member, Principal};
 use crate::offer::Offer;
 use crate::organization::Organization;
 use crate::person::{Person, Record, RecordKey};
+use crate::policy::Policy;
 use crate::project::Project;
 use crate::refusal::{Precondition, Refusal};
 use crate::resource::Share;
@@ -28,6 +32,7 @@ use crate::role::Role;
 use crate::rules::{ClockPolicy, Rules};
 use crate::settings::TreeSettings;
 use crate::subscription::Subscription;
+use crate::support::Support;
 use crate::time::Timestamp;
 use crate::{Catalog, Denial};
 
@@ -62,6 +67,8 @@ pub struct OrganizationTree {
     pub(crate) projects: OrdMap<ProjectId, Project>,
     pub(crate) offers: OrdMap<OfferId, Offer>,
     pub(crate) shares: OrdMap<(ResourceId, OrganizationId), Share>,
+    pub(crate) policies: OrdMap<PolicyId, Policy>,
+    pub(crate) supports: OrdMap<SupportId, Support>,
     pub(crate) records: OrdMap<RecordKey, Record>,
     /// Every identifier that was ever used here (HIE-7).
     pub(crate) used: OrdSet<Uuid>,
@@ -88,6 +95,8 @@ impl PartialEq for OrganizationTree {
             && self.projects == other.projects
             && self.offers == other.offers
             && self.shares == other.shares
+            && self.policies == other.policies
+            && self.supports == other.supports
             && self.records == other.records
             && self.used == other.used
             && self.departed == other.departed
@@ -151,6 +160,8 @@ impl OrganizationTree {
             projects: OrdMap::new(),
             offers: OrdMap::new(),
             shares: OrdMap::new(),
+            policies: OrdMap::new(),
+            supports: OrdMap::new(),
             records: OrdMap::new(),
             used: OrdSet::new(),
             departed: OrdSet::new(),

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use bailiwick::{Catalog, Claim, ClaimDeclaration, Domain, GroupId, InvalidId, OrganizationId, PrincipalId, Rules};
+use bailiwick::{
+    AgentSecret, Catalog, Claim, ClaimDeclaration, Domain, GroupId, InvalidId, OrganizationId, PrincipalId, Rules,
+};
 use uuid::Uuid;
 
 use crate::Result;
@@ -13,6 +15,16 @@ const SERVICE: Uuid = Uuid::from_u128(0xba11_1c0d_e000_4000_8000_0000_0000_0001)
 /// The identifier that belongs to a name.
 pub(crate) fn id<T: TryFrom<Uuid, Error = InvalidId>>(kind: &str, name: impl ToString) -> Result<T, InvalidId> {
     Uuid::new_v5(&SERVICE, format!("{kind} {}", name.to_string()).as_bytes()).try_into()
+}
+
+/// The secret for the agents of an organization. The example must give the same each time it
+/// runs; a service draws it from the system's randomness.
+pub(crate) fn secret(name: &str) -> AgentSecret {
+    let mut entropy = [0; 32];
+    for (half, word) in entropy.chunks_exact_mut(16).zip(["first", "second"]) {
+        half.copy_from_slice(Uuid::new_v5(&SERVICE, format!("{word} half for {name}").as_bytes()).as_bytes());
+    }
+    AgentSecret::from_entropy(entropy)
 }
 
 /// The roles of the story.

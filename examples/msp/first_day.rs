@@ -7,7 +7,7 @@ use bailiwick::{
 };
 use chrono::TimeDelta;
 
-use crate::cast::{Cast, id};
+use crate::cast::{Cast, id, secret};
 use crate::customers::Customer;
 use crate::desk::{Desk, Who};
 use crate::views::called;
@@ -24,10 +24,11 @@ pub(crate) async fn found(desk: &mut Desk) -> Result<()> {
     );
     let Cast { ada, fabrikam, .. } = desk.cast;
     let person = Person::named("Ada".parse()?).reachable_at("ada@fabrikam.example".parse()?);
-    let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person };
+    let found = FoundTree { root: fabrikam, name: "Fabrikam".parse()?, owner: ada, person, secret: secret("Fabrikam") };
     desk.does(Who::Operator, "founds Fabrikam for Ada", &found).await?;
 
-    let create = CreateOrganization::new(id("organization", "Too early")?, fabrikam, "Too early".parse()?);
+    let create =
+        CreateOrganization::new(id("organization", "Too early")?, fabrikam, "Too early".parse()?, secret("Too early"));
     desk.is_refused(Who::Member(ada, fabrikam), "creates a customer", &create).await?;
 
     let subscribe = RecordSubscription::active(fabrikam, "Enterprise".parse()?);
@@ -69,7 +70,7 @@ async fn admit(desk: &mut Desk, customer: &Customer) -> Result<Option<[String; 6
     if known || desk.tree().await?.organization(parent).is_none() {
         return Ok(None);
     }
-    let create = CreateOrganization::new(organization, parent, customer.name.clone());
+    let create = CreateOrganization::new(organization, parent, customer.name.clone(), secret(customer.name.as_str()));
     let mut edit = EditOrganization::of(organization);
     (edit.region, edit.tags) = (customer.region.clone().into(), Some(customer.tags.clone()));
     let context = desk.context(Who::Member(ada, parent))?;

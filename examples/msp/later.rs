@@ -27,6 +27,8 @@ pub(crate) async fn morning(desk: &mut Desk, list: &[Customer]) -> Result<()> {
             Timed::Invitation(invitation) => format!("the invitation {invitation}"),
             Timed::Offer(_) => "an offer to attach".to_owned(),
             Timed::Capability(capability) => format!("the capability `{capability}`"),
+            Timed::Support(support) => format!("the support access {support}"),
+            Timed::SupportRequest(support) => format!("the support request {support}"),
             Timed::Subscription => "the subscription".to_owned(),
             Timed::Grace => "the grace period of the subscription".to_owned(),
         };

@@ -18,6 +18,7 @@ pub(crate) fn called(tree: &OrganizationTree, id: impl Into<Uuid>) -> String {
 pub(crate) fn way(tree: &OrganizationTree, path: &Path) -> String {
     match path {
         Path::Grant { privilege, .. } => tree.with_names(format!("grant of {privilege}")),
+        Path::Support { .. } => "support access".to_owned(),
         Path::Group { chain, link, .. } => {
             let groups: Vec<String> = chain.iter().map(|group| called(tree, *group)).collect();
             let home = link.and_then(|link| tree.link(link)).map(|link| called(tree, link.source()));

@@ -137,6 +137,9 @@ const OWN: &[(&str, &str, AccessKind, &[&str])] = &[
     ("projects.view", "See projects", AccessKind::View, &[]),
     ("projects.manage", "Create projects and choose their members", AccessKind::Manage, &["projects.view"]),
     ("projects.provision", "Bring a new person into a project of the root", AccessKind::Manage, &["projects.view"]),
+    ("policies.manage", "Apply policies to organizations below", AccessKind::Manage, &["organizations.view"]),
+    ("support.manage", "Grant, approve and end support access", AccessKind::Manage, &[]),
+    ("recordings.delete", "Delete recordings that no hold keeps", AccessKind::Manage, &[]),
     ("roster.view", "See everyone with access, and why", AccessKind::View, &["members.view", "groups.view"]),
     ("audit.view", "Read the audit trail", AccessKind::View, &[]),
 ];
@@ -270,6 +273,14 @@ impl Catalog {
     pub(crate) fn all_but_owner(&self) -> ClaimSet {
         let mut set = self.expand(&Grantable::Owner);
         set.remove(OWNER_BIT);
+        set
+    }
+
+    /// Every claim of the view kind, and no other (SUP-1).
+    pub(crate) fn views(&self) -> ClaimSet {
+        let mut set = ClaimSet::new();
+        let views = self.claims.values().enumerate().filter(|(_, entry)| entry.declaration.access == AccessKind::View);
+        views.for_each(|(index, _)| set.insert(index.saturating_add(1)));
         set
     }
 

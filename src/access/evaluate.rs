@@ -9,6 +9,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use serde::{Deserialize, Serialize};
 
+use super::catalog::AccessKind;
 use super::claim::Claim;
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::event::Version;
@@ -17,7 +18,9 @@ use crate::group::{Group, Participant};
 use crate::id::{GroupId, OrganizationId, PrincipalId};
 use crate::index::Index;
 use crate::link::{Link, LinkGives};
+use crate::member::Principal;
 use crate::role::Privilege;
+use crate::support::Support;
 use crate::time::{Timestamp, Window, earlier};
 use crate::tree::OrganizationTree;
 
@@ -67,6 +70,7 @@ pub(super) enum Gives<'a> {
     Privilege(&'a Privilege),
     Home(&'a Group),
     Linked(&'a Group, &'a Link),
+    Support(&'a Support),
 }
 
 /// One way by which a principal holds something in an organization.
@@ -156,6 +160,7 @@ impl<'a> Access<'a> {
     pub fn organizations(&self, principal: PrincipalId, claim: Option<&Claim>, at: Timestamp) -> Vec<OrganizationId> {
         let tree = self.tree;
         let mut candidates: BTreeSet<OrganizationId> = tree.memberships(principal).collect();
+        candidates.extend(Index::row(&tree.index.supported, principal));
         for group in self.groups_above(principal) {
             candidates.extend(tree.groups.get(&group).map(|group| group.organization));
             candidates.extend(tree.links_of(group).flat_map(|link| tree.reached(link)));
@@ -168,6 +173,7 @@ impl<'a> Access<'a> {
         let tree = self.tree;
         let mut candidates: BTreeSet<PrincipalId> =
             tree.members(organization).map(|(principal, _)| principal).collect();
+        candidates.extend(tree.support(organization).map(|support| support.engineer));
         let home = tree.index.groups(organization);
         let mut waiting: Vec<GroupId> = home.chain(tree.links_into(organization).map(|link| link.group)).collect();
         let mut seen: BTreeSet<GroupId> = waiting.iter().copied().collect();
@@ -239,6 +245,7 @@ impl<'a> Access<'a> {
         match gives {
             Gives::Privilege(privilege) => tree.privilege_gives(privilege, organization, bit),
             Gives::Home(group) => any(&group.gives),
+            Gives::Support(_) => tree.catalog().by_bit(bit).is_some_and(|declared| declared.access == AccessKind::View),
             Gives::Linked(group, link) => {
                 // GRP-2: Owner goes below, with all that it implies, only where the link says so.
                 let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
@@ -258,6 +265,7 @@ impl<'a> Access<'a> {
         match gives {
             Gives::Privilege(privilege) => self.tree.expand([*privilege], organization),
             Gives::Home(group) => self.tree.expand(&group.gives, organization),
+            Gives::Support(_) => self.tree.catalog().views(),
             Gives::Linked(group, link) => self.tree.passed_on(&group.gives, link, organization),
         }
     }
@@ -274,7 +282,17 @@ impl<'a> Access<'a> {
     ) -> ControlFlow<B> {
         let tree = self.tree;
         // HIE-10: in an organization that is not effectively active every check denies.
-        if !tree.principals.contains_key(&principal) || !(self.dormant || tree.is_active(organization)) {
+        if !(self.dormant || tree.is_active(organization)) {
+            return Continue(());
+        }
+        // SUP-1: an engineer of the operator's is not known to the tree.
+        for (support, window) in tree.support_of(principal, organization) {
+            edge(window);
+            if window.contains(at) {
+                each(Route { gives: Gives::Support(support), chain: &[], until: window.end() })?;
+            }
+        }
+        if matches!(tree.principal(principal), None | Some(Principal::Erased)) {
             return Continue(());
         }
         let member = tree.members.get(&(organization, principal));

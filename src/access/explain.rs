@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::claim::Claim;
 use super::evaluate::{Access, Decision, Gives, Question, Route};
 use crate::group::Participant;
-use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, SupportId};
 use crate::index::Index;
+use crate::member::Principal;
 use crate::name::CapabilityName;
 use crate::role::Privilege;
 use crate::time::{Timestamp, Window};
@@ -36,6 +37,13 @@ pub enum Path {
         /// Until when.
         until: Option<Timestamp>,
     },
+    /// By support access, which gives what is of the view kind alone.
+    Support {
+        /// Which.
+        support: SupportId,
+        /// Until when.
+        until: Option<Timestamp>,
+    },
 }
 
 impl fmt::Display for Path {
@@ -43,6 +51,10 @@ impl fmt::Display for Path {
         let until = match self {
             Self::Grant { privilege, until } => {
                 write!(f, "by the grant of {privilege}")?;
+                until
+            }
+            Self::Support { support, until } => {
+                write!(f, "by support access {support}")?;
                 until
             }
             Self::Group { chain, link, until } => {
@@ -97,6 +109,18 @@ pub enum Reason {
         /// When it counts.
         window: Window,
     },
+    /// Support access gives claims of the view kind and no other.
+    SupportViewsOnly {
+        /// Which.
+        support: SupportId,
+    },
+    /// Support access was given for another time.
+    OutsideSupport {
+        /// Which.
+        support: SupportId,
+        /// When it counts.
+        window: Window,
+    },
     /// A group of theirs would give it, but no link of it counts there now.
     GroupNotActive {
         /// The group.
@@ -126,6 +150,13 @@ impl fmt::Display for Reason {
                 window.start().map_or(Ok(()), |from| write!(f, " from {from}"))?;
                 window.end().map_or(Ok(()), |until| write!(f, " until {until}"))?;
                 f.write_str(" only")
+            }
+            Self::SupportViewsOnly { .. } => f.write_str("support access lets one view, and nothing else"),
+            Self::OutsideSupport { window, .. } => {
+                f.write_str("support access was given")?;
+                window.start().map_or(Ok(()), |from| write!(f, " from {from}"))?;
+                window.end().map_or(Ok(()), |until| write!(f, " until {until}"))?;
+                f.write_str(" only: it must be requested again")
             }
             Self::GroupNotActive { group } => write!(f, "group {group} is not active there: it must be linked"),
             Self::LinksSuspended => {
@@ -226,7 +257,9 @@ impl<'a> Access<'a> {
         if tree.organization(*organization).is_none() {
             return vec![Reason::UnknownOrganization];
         }
-        if tree.principal(*principal).is_none() {
+        if matches!(tree.principal(*principal), None | Some(Principal::Erased))
+            && tree.support_of(*principal, *organization).next().is_none()
+        {
             return vec![Reason::UnknownPrincipal];
         }
         let Some(bit) = tree.catalog().bit(claim) else { return vec![Reason::UndeclaredClaim] };
@@ -255,6 +288,13 @@ impl<'a> Access<'a> {
                 if !grant.window.contains(at) && tree.privilege_gives(&grant.privilege, *organization, bit) {
                     reasons.push(Reason::OutsideGrant { privilege: grant.privilege.clone(), window: grant.window });
                 }
+            }
+            for (support, window) in tree.support_of(*principal, *organization) {
+                reasons.push(if window.contains(at) {
+                    Reason::SupportViewsOnly { support: support.id() }
+                } else {
+                    Reason::OutsideSupport { support: support.id(), window }
+                });
             }
             reasons.extend(self.idle_groups(question, bit, at));
             if reasons.len() == given {
@@ -304,6 +344,7 @@ fn path(route: &Route<'_, '_>) -> Path {
     let (chain, until) = (route.chain.to_vec(), route.until);
     match route.gives {
         Gives::Privilege(privilege) => Path::Grant { privilege: privilege.clone(), until },
+        Gives::Support(support) => Path::Support { support: support.id(), until },
         Gives::Home(_) => Path::Group { chain, link: None, until },
         Gives::Linked(_, link) => Path::Group { chain, link: Some(link.id()), until },
     }

@@ -16,8 +16,14 @@ fn revoke(who: PrincipalId, what: Privilege, organization: OrganizationId) -> Re
 
 fn owned_by(world: &mut World, number: u128, called: &str, owner: PrincipalId) -> OrganizationId {
     let organization = organization(number);
-    let create =
-        CreateOrganization { organization, parent: root(), name: name(called), slug: None, owner: Some(owner) };
+    let create = CreateOrganization {
+        organization,
+        parent: root(),
+        name: name(called),
+        slug: None,
+        owner: Some(owner),
+        secret: secret(),
+    };
     world.ada(&create).unwrap();
     organization
 }
@@ -228,6 +234,7 @@ fn manage_msp_customers_creates_edits_deactivates_and_assigns_without_owning() {
         name: name("Contoso"),
         slug: None,
         owner: Some(carol),
+        secret: secret(),
     };
     world.run(bob, root(), &create).unwrap();
     let rename = EditOrganization { name: Some(name("Contoso Ltd")), ..EditOrganization::of(contoso) };
@@ -236,8 +243,14 @@ fn manage_msp_customers_creates_edits_deactivates_and_assigns_without_owning() {
     world.operate(&AssignCapability { organization: root(), capability: capability.clone(), until: None }).unwrap();
     world.run(bob, root(), &AssignCapability { organization: contoso, capability, until: None }).unwrap();
     let below = organization(3);
-    let create =
-        CreateOrganization { organization: below, parent: contoso, name: name("Below"), slug: None, owner: None };
+    let create = CreateOrganization {
+        organization: below,
+        parent: contoso,
+        name: name("Below"),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    };
     world.run(carol, contoso, &create).unwrap();
     let grandchild = EditOrganization { name: Some(name("Other")), ..EditOrganization::of(below) };
     assert!(world.run(bob, root(), &grandchild).is_err(), "direct children only");
@@ -421,6 +434,7 @@ fn an_embedder_puts_a_claim_of_their_own_in_the_place_of_a_row() {
         name: name("Contoso"),
         slug: None,
         owner: None,
+        secret: secret(),
     };
     let mut default = World::new();
     let bob = default.user(2, "Bob", &[]);

@@ -171,6 +171,7 @@ fn no_child_is_created_while_its_parent_is_deleted() {
         name: name("Site"),
         slug: None,
         owner: None,
+        secret: secret(),
     };
     let delete = |mode| DeleteOrganization { organization: contoso, evidence: Evidence::none(world.at), mode };
     let [soft, hard] = [DeletionMode::Soft, DeletionMode::Hard].map(delete);

@@ -108,7 +108,13 @@ fn directory() -> Directory<Wire> {
 }
 
 fn founded(directory: Directory<Wire>) -> Directory<Wire> {
-    let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person: Person::named(name("Ada")) };
+    let found = FoundTree {
+        root: root(),
+        name: name("Fabrikam"),
+        owner: ada(),
+        person: Person::named(name("Ada")),
+        secret: secret(),
+    };
     block_on(directory.execute(root(), &Context::operator(operator(), noon(), key(1)), &found)).unwrap();
     let subscribe = RecordSubscription {
         root: root(),
@@ -217,8 +223,14 @@ fn a_commit_is_refused_once_the_tree_is_past_the_version_it_was_decided_on() {
 fn both_trees_of_a_detach_are_written_or_neither() {
     let directory = directory();
     let contoso = organization(2);
-    let create =
-        CreateOrganization { organization: contoso, parent: root(), name: name("Contoso"), slug: None, owner: None };
+    let create = CreateOrganization {
+        organization: contoso,
+        parent: root(),
+        name: name("Contoso"),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    };
     block_on(directory.execute(root(), &as_ada(10), &create)).unwrap();
     let detach = DetachOrganization { organization: contoso, sever: false };
     set(&directory, NOT_WRITTEN);
@@ -344,8 +356,14 @@ fn a_refused_operation_is_recorded_as_what_was_attempted_with_the_true_reason() 
     let bob = |number| Context::principal(principal(2), root(), noon(), key(number));
     assert!(block_on(directory.execute(root(), &bob(12), &add(3))).is_err());
     let contoso = organization(2);
-    let create =
-        CreateOrganization { organization: contoso, parent: root(), name: name("Contoso"), slug: None, owner: None };
+    let create = CreateOrganization {
+        organization: contoso,
+        parent: root(),
+        name: name("Contoso"),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    };
     block_on(directory.execute(root(), &as_ada(13), &create)).unwrap();
     let edit = |organization| EditOrganization { name: Some(name("Mine")), ..EditOrganization::of(organization) };
     let hidden = block_on(directory.execute(root(), &bob(14), &edit(contoso))).unwrap_err();

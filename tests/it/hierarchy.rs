@@ -7,7 +7,14 @@ use bailiwick::*;
 use crate::support::*;
 
 fn create(number: u128, parent: OrganizationId, called: &str) -> CreateOrganization {
-    CreateOrganization { organization: organization(number), parent, name: name(called), slug: None, owner: None }
+    CreateOrganization {
+        organization: organization(number),
+        parent,
+        name: name(called),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    }
 }
 
 fn levels(limit: u8) -> ChangeTreeSettings {

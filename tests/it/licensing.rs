@@ -16,7 +16,14 @@ fn record(plan: &str, status: SubscriptionStatus, term: Window) -> RecordSubscri
 }
 
 fn create(number: u128, parent: OrganizationId) -> CreateOrganization {
-    CreateOrganization { organization: organization(number), parent, name: name("Child"), slug: None, owner: None }
+    CreateOrganization {
+        organization: organization(number),
+        parent,
+        name: name("Child"),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    }
 }
 
 fn capability(name: &str) -> CapabilityName {
@@ -82,7 +89,7 @@ fn only_the_operator_records_a_subscription() {
 #[test]
 fn a_detached_tree_inherits_nothing() {
     let world = World::new();
-    let found = FoundDetached { root: organization(60), name: name("Detached") };
+    let found = FoundDetached { root: organization(60), name: name("Detached"), secret: secret() };
     let changes = world.tree.found_detached(&world.context(ada(), root()), &found).unwrap();
     let mut detached = World::of(OrganizationTree::empty(organization(60), world.tree.domain().clone()), world.at);
     detached.commit(changes);

@@ -221,6 +221,7 @@ fn a_reach_covers_what_exists_now_or_future_ones_too_and_creation_says_so() {
         name: name("New"),
         slug: None,
         owner: None,
+        secret: secret(),
     };
     let created = world.run(ada(), contoso, &create(8)).unwrap();
     assert_eq!(created.reached_by, [link(2), link(3)]);
@@ -258,8 +259,14 @@ fn exclusions_always_win() {
     deeper
         .ada(&ChangeTreeSettings { root: root(), levels: Some(LevelLimit::GREATEST), straight_invitations: None })
         .unwrap();
-    let create =
-        CreateOrganization { organization: organization(8), parent: site, name: name("Room"), slug: None, owner: None };
+    let create = CreateOrganization {
+        organization: organization(8),
+        parent: site,
+        name: name("Room"),
+        slug: None,
+        owner: None,
+        secret: secret(),
+    };
     assert!(deeper.run(ada(), site, &create).unwrap().reached_by.is_empty());
     assert_eq!(reached(&deeper, [organization(8)]), [false]);
 }

@@ -263,6 +263,7 @@ fn removal_from_the_root_is_removal_from_the_whole_tree() {
             name: name("Own"),
             slug: None,
             owner: Some(grace),
+            secret: secret(),
         })
         .unwrap();
     let refusal = world.ada(&remove(grace, root())).unwrap_err();
@@ -738,6 +739,7 @@ fn an_acting_organization_that_is_left_out_is_an_error_and_none_is_picked() {
         name: name("Site"),
         slug: None,
         owner: None,
+        secret: secret(),
     };
     let refusal = world.newcomer(ada(), &create).unwrap_err();
     assert_eq!(refusal.into_rule(), Some(OrganizationError::NotActingFrom { parent: contoso }));
@@ -745,7 +747,7 @@ fn an_acting_organization_that_is_left_out_is_an_error_and_none_is_picked() {
     let refusal = world.newcomer(ada(), &DeleteOrganization { organization: contoso, evidence, mode }).unwrap_err();
     assert_eq!(refusal.into_rule(), Some(Precondition::NoActingOrganization.into()));
     let context = Context::newcomer(ada(), world.at, world.key());
-    let found = FoundDetached { root: organization(60), name: name("Own") };
+    let found = FoundDetached { root: organization(60), name: name("Own"), secret: secret() };
     let refusal = world.tree.found_detached(&context, &found).unwrap_err();
     assert_eq!(refusal.into_rule(), Some(Precondition::NoActingOrganization.into()));
 }

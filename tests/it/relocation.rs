@@ -120,7 +120,7 @@ proptest! {
         for (number, parent) in (2..).zip(parents) {
             let parent = places[parent % places.len()];
             let organization = organization(number);
-            let create = CreateOrganization { organization, parent, name: name("Place"), slug: None, owner: None };
+            let create = CreateOrganization { organization, parent, name: name("Place"), slug: None, owner: None, secret: secret() };
             if world.run(ada(), parent, &create).is_ok() {
                 places.push(organization);
             }

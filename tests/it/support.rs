@@ -71,6 +71,11 @@ pub fn token(number: u8) -> InvitationToken {
     InvitationToken::from_entropy([number; 32])
 }
 
+/// A secret for agents.
+pub fn secret() -> AgentSecret {
+    AgentSecret::from_entropy([9; 32])
+}
+
 /// The catalog of the tests: backups to view and restore, reports that need a capability.
 pub fn catalog() -> Catalog {
     Catalog::new([
@@ -125,7 +130,7 @@ impl World {
         let tree = OrganizationTree::empty(root(), domain);
         let mut world = Self { tree, log: Vec::new(), at: noon(), keys: Cell::new(0) };
         let person = Person::named(name("Ada")).reachable_at(address("ada@fabrikam.example"));
-        let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person };
+        let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person, secret: secret() };
         world.operate(&found).unwrap();
         world
     }
@@ -142,7 +147,7 @@ impl World {
         let domain = Arc::new(Domain { catalog: catalog(), rules: Rules::provider() });
         let mut world = Self::of(OrganizationTree::empty(root, domain), noon());
         let person = Person::named(name(called));
-        world.operate(&FoundTree { root, name: name(called), owner, person }).unwrap();
+        world.operate(&FoundTree { root, name: name(called), owner, person, secret: secret() }).unwrap();
         world
     }
 
@@ -234,7 +239,8 @@ impl World {
     /// An organization under `parent`, created by Ada, who owns `parent`.
     pub fn child(&mut self, number: u128, parent: OrganizationId, called: &str) -> OrganizationId {
         let organization = organization(number);
-        let create = CreateOrganization { organization, parent, name: name(called), slug: None, owner: None };
+        let create =
+            CreateOrganization { organization, parent, name: name(called), slug: None, owner: None, secret: secret() };
         self.run(ada(), parent, &create).unwrap();
         organization
     }

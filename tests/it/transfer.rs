@@ -77,7 +77,7 @@ fn a_detached_organization_begins_a_tree_that_shares_nothing() {
     let grace = world.user(2, "Grace", &[contoso]);
     world.grant(grace, "owner", contoso);
     let before = world.tree.clone();
-    let found = FoundDetached { root: other_root(), name: name("Detached") };
+    let found = FoundDetached { root: other_root(), name: name("Detached"), secret: secret() };
     let changes = world.tree.found_detached(&world.context(grace, contoso), &found).unwrap();
     assert!(world.tree == before);
     let mut other = World::of(OrganizationTree::empty(other_root(), world.tree.domain().clone()), world.at);
@@ -96,7 +96,7 @@ fn a_detached_organization_begins_a_tree_that_shares_nothing() {
 fn founding_a_detached_one_takes_an_owner_of_the_acting_organization_who_is_a_person() {
     let mut world = World::new();
     let grace = world.user(2, "Grace", &[]);
-    let found = FoundDetached { root: other_root(), name: name("Detached") };
+    let found = FoundDetached { root: other_root(), name: name("Detached"), secret: secret() };
     let refusal = world.tree.found_detached(&world.context(grace, root()), &found).unwrap_err();
     assert_eq!(refusal.kind(), Kind::Forbidden);
     let refusal = world.tree.found_detached(&world.context(ada(), organization(99)), &found).unwrap_err();

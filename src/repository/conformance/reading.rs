@@ -86,7 +86,10 @@ pub(super) fn to_the_letter<H: Harness>(trial: &Trial<'_, H>) -> Result<(), Fail
     let texts = ["line\nline\ttab", "a\n\n\nb", "{\"json\": [\"\\u0041\"]}", longest.as_str()];
     for (version, prose) in (tree.len() as u64 + 1..).zip(texts) {
         let mut sample = Sample::of(1, version)?
-            .writing(RecordKey::Reason(Version::new(version)), Record::Reason(valid(Reason::new(prose))?))
+            .writing(
+                RecordKey::Reason(Version::new(version)),
+                Record::Reason { by: principal(1), text: valid(Reason::new(prose))? },
+            )
             .writing(
                 RecordKey::Description(organization(u128::from(version))),
                 Record::Description(valid(Description::new(prose))?),

@@ -103,15 +103,8 @@ impl Sample {
 
     /// The same, and an organization arrives from another tree.
     pub(super) fn receiving(mut self, number: u128) -> Result<Self, Failure> {
-        let top = Organization {
-            id: organization(number),
-            ancestors: [].into(),
-            profile: profile(&format!("Part {number}"))?,
-            active: true,
-            created: self.0.recorded.at,
-            capabilities: BTreeMap::new(),
-            former: None,
-        };
+        let profile = profile(&format!("Part {number}"))?;
+        let top = Organization::new(organization(number), [].into(), profile, self.0.recorded.at);
         let branch = Box::new(Branch { organizations: vec![top], ..Branch::default() });
         self.0.recorded.events.push(TransferEvent::Arrived { under: None, branch, former: None }.into());
         Ok(self)

@@ -237,7 +237,17 @@ impl Naive {
                 Event::Group(event) => self.fold_group(event),
                 Event::Link(event) => self.fold_link(event, &changes.recorded.operations),
                 Event::Invitation(event) => self.fold_invitation(event, at),
-                Event::Audit(_) => {}
+                // What follows has a model of its own.
+                Event::Setting(_)
+                | Event::Automation(_)
+                | Event::Secret(_)
+                | Event::Onboarding(_)
+                | Event::Location(_)
+                | Event::Policy(_)
+                | Event::Support(_)
+                | Event::Recording(_)
+                | Event::Erasure(_)
+                | Event::Audit(_) => {}
             }
         }
         for (key, record) in &changes.records {
@@ -254,7 +264,7 @@ impl Naive {
                         self.invited.push((*invitation, address.key().clone()));
                     }
                 }
-                RecordKey::Description(_) | RecordKey::Reason(_) => {}
+                RecordKey::Description(_) | RecordKey::Secret(_) | RecordKey::Reason(_) => {}
             }
         }
     }

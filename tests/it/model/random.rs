@@ -115,7 +115,7 @@ impl Pair {
         let tree = OrganizationTree::empty(root(), domain);
         let mut pair = Self { tree, model, log: Vec::new(), pools, keys: 0, counts: Counts::default() };
         let person = Person::named(name("Ada")).reachable_at(letter_box(1));
-        let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person };
+        let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person, secret: secret() };
         let context = Context::operator(operator(), noon(), pair.key());
         let changes = pair.tree.decide(&context, &found).unwrap().changes;
         pair.commit(changes);
@@ -132,8 +132,14 @@ impl Pair {
         }
         for (number, parent) in [(2, 1), (3, 2), (4, 1)] {
             let (id, parent) = (organization(number), organization(parent));
-            let create =
-                CreateOrganization { organization: id, parent, name: name("Customer"), slug: None, owner: None };
+            let create = CreateOrganization {
+                organization: id,
+                parent,
+                name: name("Customer"),
+                slug: None,
+                owner: None,
+                secret: secret(),
+            };
             pair.must(Context::principal(ada(), parent, noon(), pair.key_of()), &Asked::CreateOrganization(create));
             if number == 2 {
                 let assign = AssignCapability { organization: id, capability: managing(), until: None };
@@ -630,6 +636,7 @@ impl Pair {
                         .map(|path| match path {
                             Path::Grant { privilege, .. } => (Some(privilege.clone()), None),
                             Path::Group { chain, link, .. } => (None, Some((*chain.last().unwrap(), *link))),
+                            Path::Support { .. } => unreachable!("no support access is given here"),
                         })
                         .collect();
                     expected.sort();

@@ -242,6 +242,7 @@ impl Step {
                     name: name("Customer"),
                     slug,
                     owner,
+                    secret: secret(),
                 })
             }
             "EditOrganization" => Asked::EditOrganization(EditOrganization {

@@ -356,7 +356,7 @@ impl Saboteur {
             }
             Sabotage::TextCut => {
                 for (_, record) in &mut page.records {
-                    if let Some(Record::Reason(reason)) = record {
+                    if let Some(Record::Reason { text: reason, .. }) = record {
                         *reason = Reason::new(&reason.as_str().chars().take(255).collect::<String>()).unwrap();
                     }
                 }
