@@ -315,6 +315,8 @@ impl OrganizationTree {
 
     pub(crate) fn put_support(&mut self, support: Support) {
         self.used.insert(support.id.uuid());
+        // SUP-1, HIE-7: an engineer of the operator's never becomes a user of the tree.
+        self.used.insert(support.engineer.uuid());
         self.belongs(support.organization, Belonging::Support(support.id));
         self.index.supported.insert((support.engineer, support.organization));
         self.supports.insert(support.id, support);

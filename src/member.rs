@@ -26,6 +26,7 @@ use crate::project::ProjectEvent;
 use crate::refusal::{Precondition, list, rule_errors};
 use crate::role::Privilege;
 use crate::subscription::{Feature, UsageLimit};
+use crate::support::end_support_given_by;
 use crate::time::{Timestamp, Window};
 use crate::tree::OrganizationTree;
 
@@ -338,7 +339,10 @@ impl Command for RemoveMember {
             end_membership(scene, organization, principal);
         }
         if self.organization == tree.root() {
-            tree.subtree(tree.root()).for_each(|place| revoke_invitations(scene, place, principal));
+            tree.subtree(tree.root()).for_each(|place| {
+                revoke_invitations(scene, place, principal);
+                end_support_given_by(scene, place, principal);
+            });
         }
         let after = scene.preview();
         Ok(after.access().everything_of(principal, at))
@@ -366,6 +370,7 @@ pub(crate) fn end_membership(scene: &mut Scene<'_>, organization: OrganizationId
         }
     }
     revoke_invitations(scene, organization, principal);
+    end_support_given_by(scene, organization, principal);
     scene.emit(MemberEvent::Removed { organization, principal });
 }
 

@@ -15,8 +15,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Actor, Command, Operation, Scene, Subjects};
-use crate::event::Recorded;
+use crate::event::{Event, Recorded, Version};
 use crate::id::{OrganizationId, PrincipalId, SupportId};
+use crate::name::Reason;
+use crate::person::{Record, RecordKey};
 use crate::refusal::{Precondition, rule_errors};
 use crate::time::{Period, Timestamp, Window};
 use crate::tree::OrganizationTree;
@@ -102,6 +104,10 @@ pub struct Support {
     pub(crate) id: SupportId,
     pub(crate) organization: OrganizationId,
     pub(crate) engineer: PrincipalId,
+    /// The version that granted or requested it, whose reason is theirs.
+    pub(crate) made: Version,
+    /// Who of the customer's answers for it, once it is granted.
+    pub(crate) given_by: Option<PrincipalId>,
     pub(crate) state: SupportState,
 }
 
@@ -119,6 +125,11 @@ impl Support {
     /// The operator's engineer, or team.
     pub const fn engineer(&self) -> PrincipalId {
         self.engineer
+    }
+
+    /// Who granted or approved it; it ends with their membership.
+    pub const fn given_by(&self) -> Option<PrincipalId> {
+        self.given_by
     }
 
     /// How it stands at `at`.
@@ -356,6 +367,19 @@ pub(crate) fn end_all_support(scene: &mut Scene<'_>, organization: OrganizationI
     open
 }
 
+/// MEM-4: what a member let in goes with them (abuse case 86), each once.
+pub(crate) fn end_support_given_by(scene: &mut Scene<'_>, organization: OrganizationId, principal: PrincipalId) {
+    let (tree, at) = (scene.tree, scene.at);
+    let given = tree.support(organization).filter(|support| support.given_by == Some(principal) && support.is_open(at));
+    for id in given.map(|support| support.id) {
+        let ends =
+            |event: &Event| matches!(event, Event::Support(SupportEvent::Ended { support, .. }) if *support == id);
+        if !scene.events.iter().any(ends) {
+            scene.emit(SupportEvent::Ended { organization, support: id });
+        }
+    }
+}
+
 /// What happened to a support access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -434,22 +458,20 @@ impl SupportEvent {
         let at = commit.at;
         match *self {
             Self::Granted { organization, support: id, engineer, until } => {
-                tree.put_support(Support {
-                    id,
-                    organization,
-                    engineer,
-                    state: SupportState::Granted { from: at, until },
-                });
+                let (made, given_by) = (commit.version, commit.actor.principal());
+                let state = SupportState::Granted { from: at, until };
+                tree.put_support(Support { id, organization, engineer, made, given_by, state });
             }
             Self::Requested { organization, support: id, engineer, duration, lapses } => {
-                tree.put_support(Support {
-                    id,
-                    organization,
-                    engineer,
-                    state: SupportState::Requested { duration, lapses },
-                });
+                let state = SupportState::Requested { duration, lapses };
+                tree.put_support(Support { id, organization, engineer, made: commit.version, given_by: None, state });
             }
-            Self::Approved { support, until, .. } => tree.step_support(support, SupportStep::Approve { until }, at),
+            Self::Approved { support, until, .. } => {
+                tree.step_support(support, SupportStep::Approve { until }, at);
+                if let Some(support) = tree.supports.get_mut(&support) {
+                    support.given_by = commit.actor.principal();
+                }
+            }
             Self::Denied { support, .. } => tree.step_support(support, SupportStep::Deny, at),
             Self::Ended { support, .. } => tree.step_support(support, SupportStep::End, at),
         }
@@ -505,6 +527,15 @@ impl OrganizationTree {
             }
         }
         status
+    }
+
+    /// The reason that a support access was requested or granted with, for whoever is to
+    /// approve it (SUP-3).
+    pub fn support_reason(&self, id: SupportId) -> Option<&Reason> {
+        match self.records.get(&RecordKey::Reason(self.supports.get(&id)?.made)) {
+            Some(Record::Reason { text, .. }) => Some(text),
+            _ => None,
+        }
     }
 
     fn support_in(&self, organization: OrganizationId, id: SupportId) -> Result<&Support, Precondition> {
