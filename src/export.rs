@@ -175,9 +175,8 @@ impl OrganizationTree {
     }
 
     fn exported_invitations(&self, principal: PrincipalId, since: Timestamp, at: Timestamp) -> Vec<ExportedInvitation> {
-        let address = self.person(principal).and_then(|person| person.address.as_ref());
-        let invitations = address.into_iter().flat_map(|address| self.invitations_to(address.key()));
-        let mut exported: Vec<ExportedInvitation> = invitations
+        let mut exported: Vec<ExportedInvitation> = self
+            .invitations_of(principal)
             .map(|invitation| ExportedInvitation {
                 invitation: invitation.id(),
                 organization: invitation.organization(),
