@@ -391,7 +391,9 @@ impl DeletionEvent {
                 ended.into_iter().for_each(|invitation| tree.drop_invitation(invitation));
                 let supports: Vec<_> = tree.index.support(*organization).collect();
                 supports.into_iter().for_each(|support| tree.drop_support(support));
+                let above: Vec<_> = tree.ancestors(*organization).collect();
                 tree.drop_organization(*organization);
+                tree.forget_unselected(above);
             }
         }
     }

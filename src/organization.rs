@@ -528,13 +528,18 @@ impl OrganizationEvent {
             }
             Self::Edited { organization, profile } => {
                 if let Some(mut changed) = tree.organizations.get(organization).cloned() {
+                    let (retagged, above) = (changed.profile.tags != profile.tags, changed.ancestors.clone());
                     changed.profile = profile.clone();
                     tree.put_organization(changed);
+                    if retagged {
+                        tree.forget_unselected(above.iter().copied());
+                    }
                 }
             }
             Self::Moved { organization, parent } => {
-                let above = tree.path_to(*parent);
+                let (before, above): (Vec<_>, _) = (tree.ancestors(*organization).collect(), tree.path_to(*parent));
                 tree.rebase(*organization, &above);
+                tree.forget_unselected(before);
             }
         }
     }

@@ -71,8 +71,8 @@ pub struct Policy {
     pub(crate) version: u64,
     pub(crate) definition: PolicyDefinition,
     pub(crate) overrides: BTreeMap<OrganizationId, PolicySettings>,
-    /// What was reported last, and for which settings.
-    pub(crate) reports: BTreeMap<OrganizationId, PolicyReport>,
+    /// What was reported of the settings as they are.
+    pub(crate) reports: BTreeMap<OrganizationId, PolicyStatus>,
 }
 
 /// What a policy says, and for whom.
@@ -87,14 +87,6 @@ pub struct PolicyDefinition {
     pub selector: Selector,
 }
 
-/// What the embedder reported of a policy at an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PolicyReport {
-    pub(crate) status: PolicyStatus,
-    pub(crate) version: u64,
-}
-
 impl Policy {
     /// Its identifier.
     pub const fn id(&self) -> PolicyId {
@@ -106,7 +98,7 @@ impl Policy {
         self.organization
     }
 
-    /// How often it was defined; a changed definition or override counts up.
+    /// How often it was changed; a changed definition or override counts up.
     pub const fn version(&self) -> u64 {
         self.version
     }
@@ -204,6 +196,10 @@ impl Command for OverridePolicy {
         }
         if let Some(name) = self.settings.keys().find(|name| !found.definition.settings.contains_key(name)) {
             return Err(PolicyError::UnknownSetting { name: name.clone() });
+        }
+        // POL-3: only a setting that changes makes it pending again.
+        if found.overrides.get(&target).unwrap_or(&PolicySettings::new()) == &self.settings {
+            return Err(PolicyError::Unchanged);
         }
         let settings = self.settings.clone();
         scene.emit(PolicyEvent::Overridden { organization, policy, target, settings });
@@ -342,17 +338,24 @@ impl PolicyEvent {
         match self {
             Self::Defined { organization, policy, definition } => {
                 let old = tree.policies.get(policy).cloned();
+                let version = old.as_ref().map_or(1, |old| old.version.saturating_add(1));
+                let mut overrides = old.map(|old| old.overrides).unwrap_or_default();
+                // POL-3: what the policy no longer sets is adjusted nowhere.
+                overrides.values_mut().for_each(|own| own.retain(|name, _| definition.settings.contains_key(name)));
+                overrides.retain(|_, own| !own.is_empty());
                 tree.put_policy(Policy {
                     id: *policy,
                     organization: *organization,
-                    version: old.as_ref().map_or(1, |old| old.version.saturating_add(1)),
+                    version,
                     definition: definition.clone(),
-                    overrides: old.map(|old| old.overrides).unwrap_or_default(),
+                    overrides,
                     reports: BTreeMap::new(),
                 });
             }
             Self::Overridden { policy, target, settings, .. } => {
                 if let Some(policy) = tree.policies.get_mut(policy) {
+                    // POL-3: a report on the settings before is on an older version.
+                    policy.version = policy.version.saturating_add(1);
                     policy.reports.remove(target);
                     if settings.is_empty() {
                         policy.overrides.remove(target);
@@ -361,9 +364,9 @@ impl PolicyEvent {
                     }
                 }
             }
-            Self::Reported { organization, policy, version, status } => {
+            Self::Reported { organization, policy, status, .. } => {
                 if let Some(policy) = tree.policies.get_mut(policy) {
-                    policy.reports.insert(*organization, PolicyReport { status: *status, version: *version });
+                    policy.reports.insert(*organization, *status);
                 }
             }
             Self::Deleted { policy, .. } => tree.drop_policy(*policy),
@@ -393,6 +396,8 @@ pub struct EffectivePolicy {
     pub policy: PolicyId,
     /// The organization that it comes from.
     pub from: OrganizationId,
+    /// The version to report on.
+    pub version: u64,
     /// Its settings there.
     pub settings: PolicySettings,
     /// Which of them are adjusted for that organization.
@@ -432,6 +437,7 @@ impl OrganizationTree {
             EffectivePolicy {
                 policy: policy.id,
                 from: policy.organization,
+                version: policy.version,
                 settings,
                 overridden: own.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
                 status: policy.status_at(organization),
@@ -461,6 +467,25 @@ impl OrganizationTree {
         below && policy.definition.selector.matches(place.tags())
     }
 
+    /// POL-4: who has left a selector has lost the policy; what was reported before does not
+    /// count when they enter it again. An adjustment ends when its organization is gone.
+    pub(crate) fn forget_unselected(&mut self, above: impl IntoIterator<Item = OrganizationId>) {
+        let policies: Vec<PolicyId> = above.into_iter().flat_map(|id| self.index.policies(id)).collect();
+        for id in policies {
+            let Some(mut policy) = self.policies.get(&id).cloned() else { continue };
+            let (reports, overrides) = (policy.reports.len(), policy.overrides.len());
+            let left: Vec<OrganizationId> =
+                policy.reports.keys().filter(|id| !self.is_selected(&policy, **id)).copied().collect();
+            left.iter().for_each(|id| {
+                policy.reports.remove(id);
+            });
+            policy.overrides.retain(|id, _| self.is_ancestor(policy.organization, *id));
+            if (reports, overrides) != (policy.reports.len(), policy.overrides.len()) {
+                self.put_policy(policy);
+            }
+        }
+    }
+
     fn policy_in(&self, organization: OrganizationId, id: PolicyId) -> Result<&Policy, Precondition> {
         let policy = self.policies.get(&id).filter(|policy| policy.organization == organization);
         policy.ok_or(Precondition::NotFound { what: "policy" })
@@ -470,7 +495,6 @@ impl OrganizationTree {
 impl Policy {
     /// POL-3: a changed definition or setting is pending until it is reported on.
     fn status_at(&self, organization: OrganizationId) -> PolicyStatus {
-        let report = self.reports.get(&organization).filter(|report| report.version == self.version);
-        report.map_or(PolicyStatus::Pending, |report| report.status)
+        self.reports.get(&organization).copied().unwrap_or(PolicyStatus::Pending)
     }
 }

@@ -118,7 +118,9 @@ impl TransferEvent {
                 }
             }
             Self::Departed { organization, .. } => {
+                let above: Vec<_> = tree.ancestors(*organization).collect();
                 tree.prune(*organization);
+                tree.forget_unselected(above);
                 if *organization == tree.root() {
                     tree.subscription = None;
                     tree.settings = TreeSettings::of(tree.rules());
