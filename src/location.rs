@@ -15,7 +15,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -74,8 +74,16 @@ impl FromStr for Subnet {
     type Err = InvalidSubnet;
     fn from_str(text: &str) -> Result<Self, InvalidSubnet> {
         let net: IpNet = text.trim().parse().map_err(|_| InvalidSubnet::Form)?;
+        let net = canonical(net);
         if net.trunc() == net { Ok(Self(net)) } else { Err(InvalidSubnet::HostBits { meant: Self(net.trunc()) }) }
     }
+}
+
+/// LOC-2: an IPv4 subnet in IPv6 form is the IPv4 subnet, as an address in it is IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(long) = net else { return net };
+    let short = long.addr().to_ipv4_mapped().zip(long.prefix_len().checked_sub(96));
+    short.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(net, IpNet::V4)
 }
 
 impl TryFrom<String> for Subnet {
@@ -186,7 +194,12 @@ impl Command for DefineLocation {
         if !locations.all.contains_key(&id) {
             tree.fresh(id.uuid())?;
         }
-        let mut overlaps = Vec::new();
+        let own = self.location.subnets.iter();
+        let own_pairs = own.clone().flat_map(|subnet| own.clone().map(move |other| (*subnet, *other)));
+        // LOC-4: those within the location itself are reported too, each pair once.
+        let own_pairs = own_pairs.filter(|(subnet, other)| subnet < other && subnet.overlaps(other));
+        let mut overlaps: Vec<Overlap> =
+            own_pairs.map(|(subnet, other)| Overlap { subnet, other, location: id }).collect();
         for (other_id, other) in locations.all.iter().filter(|(other, _)| **other != id) {
             for (subnet, other) in
                 self.location.subnets.iter().flat_map(|subnet| other.subnets.iter().map(move |other| (*subnet, *other)))
