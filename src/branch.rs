@@ -96,6 +96,8 @@ impl OrganizationTree {
         used.extend(invitations.iter().map(|invitation| invitation.id.uuid()));
         used.extend(policies.iter().map(|policy| policy.id.uuid()));
         used.extend(projects.iter().map(|project| project.id.uuid()));
+        let locations = places.iter().flat_map(|id| self.locations(*id)).map(|(id, _)| id.uuid());
+        used.extend(locations.filter(|id| !places.iter().any(|place| place.uuid() == *id)));
         if top == self.root() {
             used = self.used.iter().copied().collect();
         }
@@ -127,7 +129,10 @@ impl OrganizationTree {
         let supports = self.supports.keys().map(|id| id.uuid());
         let things =
             roles.chain(groups).chain(links).chain(invitations).chain(projects).chain(policies).chain(supports);
-        organizations.chain(principals).chain(things)
+        // A location that came with its organization has the identifier of that.
+        let own = |id: &Uuid| OrganizationId::new(*id).is_ok_and(|id| self.organizations.contains_key(&id));
+        let locations = self.organizations.values().flat_map(|place| place.locations.all.keys().map(|id| id.uuid()));
+        organizations.chain(principals).chain(things).chain(locations.filter(move |id| !own(id)))
     }
 
     /// The records that go with a branch.
