@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use crate::command::{Command, Operation, Scene, Subjects};
+use crate::command::{Command, Context, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::hex;
-use crate::id::{OrganizationId, PrincipalId};
+use crate::id::{Bounds, CommitKey, OrganizationId, PrincipalId};
 use crate::person::{Record, RecordKey};
 use crate::refusal::rule_errors;
 use crate::time::Timestamp;
@@ -161,14 +161,17 @@ impl SecretEvent {
 impl OrganizationTree {
     /// The secret of an organization, for one who may see it.
     ///
-    /// [`Denial`] unless the viewer holds `organizations.edit` there.
+    /// [`Denial`] unless the viewer holds `organizations.edit` there, or what stands in for it.
     pub fn agent_secret(
         &self,
         viewer: PrincipalId,
         organization: OrganizationId,
         at: Timestamp,
     ) -> Result<Option<&AgentSecret>, Denial> {
-        self.may_view(viewer, organization, "organizations.edit", Operation::RegenerateSecret, at)?;
+        // CLM-12: the row of the table, which an embedder may have replaced.
+        let context = Context::principal(viewer, organization, at, CommitKey::MIN);
+        let subjects = Subjects::organization(organization);
+        Scene::new(self, &context, at).authorize(Operation::RegenerateSecret, &subjects)?;
         Ok(self.secret(organization))
     }
 
