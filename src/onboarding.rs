@@ -142,6 +142,10 @@ impl Command for AskSeedAgain {
         if seeds.get(&self.seed) == Some(&SeedStatus::Asked) {
             return Err(OnboardingError::AlreadyAsked { seed: self.seed.clone() });
         }
+        // SET-6: one that was asked for before, or that the rules have come to name since.
+        if !seeds.contains_key(&self.seed) && !scene.tree.rules().seeds.contains(&self.seed) {
+            return Err(OnboardingError::NotAsked { seed: self.seed.clone() });
+        }
         let status = SeedStatus::Asked;
         scene.emit(OnboardingEvent { organization: self.organization, seed: self.seed.clone(), status });
         Ok(())
