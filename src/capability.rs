@@ -13,8 +13,8 @@ use crate::command::{Actor, Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::id::{OrganizationId, PrincipalId};
 use crate::name::CapabilityName;
-use crate::refusal::rule_errors;
-use crate::time::{Timestamp, earlier};
+use crate::refusal::{Precondition, rule_errors};
+use crate::time::{Period, Timestamp, earlier};
 use crate::tree::OrganizationTree;
 
 /// Assigns a capability to an organization, or renews it with another end.
@@ -46,6 +46,10 @@ impl Command for AssignCapability {
         assigner(scene, self.organization)?;
         if let Some(until) = self.until.filter(|until| *until <= at) {
             return Err(CapabilityError::AlreadyOver { until });
+        }
+        // An end so far away that no period fits behind it is refused (abuse case 79).
+        if let Some(until) = self.until {
+            Period::LONGEST.after(until).map_err(Precondition::from)?;
         }
         if let Some(parent) = organization.parent() {
             // LIC-5: only a capability that is effective at the parent.
