@@ -1,15 +1,22 @@
 //! Examination: every invariant of a loaded tree, each violation with what would mend it
 //! (AUD-5).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::group::Participant;
-use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId};
+use crate::id::{
+    GroupId, InvitationId, LinkId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId,
+};
 use crate::index::Index;
+use crate::location::Subnet;
 use crate::member::Principal;
+use crate::name::Slug;
+use crate::organization::Organization;
 use crate::role::{Privilege, RoleRef};
+use crate::setting::SettingKey;
 use crate::support::SupportState;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
@@ -106,6 +113,46 @@ pub enum Violation {
         /// Which access.
         support: SupportId,
     },
+    /// Two organizations have the same slug (HIE-8).
+    SlugTwice {
+        /// Which.
+        slug: Slug,
+    },
+    /// A subnet belongs to two locations of an organization (LOC-2).
+    SubnetTwice {
+        /// Where.
+        organization: OrganizationId,
+        /// Which.
+        subnet: Subnet,
+    },
+    /// An incident is bound to a workflow that the organization has not (SET-3).
+    StrayWorkflow {
+        /// Where.
+        organization: OrganizationId,
+    },
+    /// A setting has a value that is none for it (SET-5).
+    StraySetting {
+        /// Where.
+        organization: OrganizationId,
+        /// Which.
+        key: SettingKey,
+    },
+    /// A policy is of an organization that is not there, or adjusted for one that is not
+    /// below it (POL-2).
+    StrayPolicy {
+        /// Which.
+        policy: PolicyId,
+    },
+    /// Support access is to an organization that is not there (DEL-4).
+    StraySupport {
+        /// Which.
+        support: SupportId,
+    },
+    /// Something is still known of a person who was erased (GDP-1).
+    Remembered {
+        /// Who.
+        principal: PrincipalId,
+    },
     /// The index differs from what the state gives.
     Index,
 }
@@ -128,6 +175,13 @@ impl Violation {
             Self::StrayInvitation { .. } => "INV-1",
             Self::StrayLocation { .. } => "LOC-3",
             Self::SupportOfTheTree { .. } => "SUP-1",
+            Self::SlugTwice { .. } => "HIE-8",
+            Self::SubnetTwice { .. } => "LOC-2",
+            Self::StrayWorkflow { .. } => "SET-3",
+            Self::StraySetting { .. } => "SET-5",
+            Self::StrayPolicy { .. } => "POL-2",
+            Self::StraySupport { .. } => "DEL-4",
+            Self::Remembered { .. } => "GDP-1",
             Self::Index => "REP-6",
         }
     }
@@ -150,6 +204,13 @@ impl Violation {
             Self::StrayInvitation { .. } => "revoke the invitation",
             Self::StrayLocation { .. } => "make a location that is there the default, or unpin the agent",
             Self::SupportOfTheTree { .. } => "end the support access",
+            Self::SlugTwice { .. } => "give one of the organizations another slug",
+            Self::SubnetTwice { .. } => "take the subnet from one of the locations",
+            Self::StrayWorkflow { .. } => "bind another workflow, or none",
+            Self::StraySetting { .. } => "set or clear the setting",
+            Self::StrayPolicy { .. } => "delete the policy, or take its adjustment back",
+            Self::StraySupport { .. } => "end the support access",
+            Self::Remembered { .. } => "erase the record from the store",
             Self::Index => "load the tree again",
         }
     }
@@ -182,6 +243,7 @@ impl OrganizationTree {
                 found.push(Violation::SupportOfTheTree { support: support.id() });
             }
         }
+        self.examine_things(at, &mut found);
         if Index::derive(self) != self.index {
             found.push(Violation::Index);
         }
@@ -213,6 +275,35 @@ impl OrganizationTree {
                 found.push(Violation::NoOwner { organization: id });
             }
         }
+    }
+
+    fn examine_things(&self, at: Timestamp, found: &mut Vec<Violation>) {
+        let mut slugs = BTreeSet::new();
+        let twice = self.organizations().map(Organization::slug).filter(|slug| !slugs.insert((*slug).clone()));
+        found.extend(twice.map(|slug| Violation::SlugTwice { slug: slug.clone() }));
+        for organization in self.organizations() {
+            let id = organization.id();
+            let bound = organization.incident_workflow;
+            if bound.is_some_and(|workflow| !organization.workflows.contains_key(&workflow)) {
+                found.push(Violation::StrayWorkflow { organization: id });
+            }
+            let unfit = organization.settings.iter().filter(|(key, setting)| !setting.value.suits(key));
+            found.extend(unfit.map(|(key, _)| Violation::StraySetting { organization: id, key: key.clone() }));
+            let mut seen = BTreeSet::new();
+            let subnets = organization.locations.all.values().flat_map(|location| &location.subnets);
+            let twice = subnets.filter(|subnet| !seen.insert(**subnet));
+            found.extend(twice.map(|subnet| Violation::SubnetTwice { organization: id, subnet: *subnet }));
+        }
+        let policies = self.policies.values().filter(|policy| {
+            let below = |id: &OrganizationId| self.is_ancestor(policy.organization(), *id);
+            self.organization(policy.organization()).is_none() || !policy.overrides.keys().all(below)
+        });
+        found.extend(policies.map(|policy| Violation::StrayPolicy { policy: policy.id() }));
+        let supports = self.supports.values().filter(|support| self.organization(support.organization()).is_none());
+        found.extend(supports.map(|support| Violation::StraySupport { support: support.id() }));
+        let remembered = self.principals().filter(|id| self.principal(*id) == Some(Principal::Erased));
+        let remembered = remembered.filter(|id| self.person(*id).is_some() || self.memberships(*id).next().is_some());
+        found.extend(remembered.map(|principal| Violation::Remembered { principal }));
     }
 
     fn examine_members(&self, found: &mut Vec<Violation>) {

@@ -72,7 +72,7 @@ pub enum SettingValue {
 }
 
 impl SettingValue {
-    const fn suits(&self, key: &SettingKey) -> bool {
+    pub(crate) const fn suits(&self, key: &SettingKey) -> bool {
         matches!(
             (key, self),
             (SettingKey::Automation, Self::Automation(_))
