@@ -60,7 +60,13 @@ impl Command for ErasePerson {
             return Err(Precondition::NotFound { what: "root" }.into());
         }
         match tree.principal(principal) {
-            Some(Principal::Erased) => return Ok(()),
+            Some(Principal::Erased) => {
+                // Nobody knows any more what to look for in the reason of a repetition.
+                if scene.context.reason.is_some() {
+                    scene.write(RecordKey::Reason(tree.version().next()), None);
+                }
+                return Ok(());
+            }
             Some(_) => {}
             None => return Err(Precondition::NotFound { what: "person" }.into()),
         }

@@ -68,9 +68,9 @@ fn slug_character(c: char) -> bool {
 }
 
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident: $what:literal, $limit:literal, $allowed:path;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $limit:literal, $allowed:path $(, $debug:literal)?;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
 
@@ -98,6 +98,14 @@ macro_rules! texts {
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            #[allow(unreachable_code, reason = "prose that may tell of a person is not shown")]
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(return f.write_str($debug);)?
+                f.debug_tuple(stringify!($name)).field(&self.0).finish()
             }
         }
 
@@ -132,10 +140,10 @@ texts! {
     Region: "a region", 64, line_character;
     /// A tag of an organization.
     Tag: "a tag", 64, line_character;
-    /// What an organization is for, in prose.
-    Description: "a description", 2000, prose_character;
-    /// Why something was done, in the words of who did it.
-    Reason: "a reason", 2000, prose_character;
+    /// What an organization is for, in prose. Its debug output shows nothing.
+    Description: "a description", 2000, prose_character, "Description(…)";
+    /// Why something was done, in the words of who did it. Its debug output shows nothing.
+    Reason: "a reason", 2000, prose_character, "Reason(…)";
     /// The identifier that ties a commit to a request elsewhere.
     CorrelationId: "a correlation id", 128, token_character;
     /// The name of a plan, as the embedder defines them.

@@ -213,7 +213,10 @@ fn the_log_is_the_same_to_the_byte_and_says_who_did_what() {
 #[test]
 fn no_debug_output_or_error_tells_of_a_person() {
     let (mut world, contoso) = lived();
-    let mut told = format!("{:?} {:?} {:?}", world.tree, world.log, records(&world));
+    let said = said(&world, zoltana(), "Zoltana, born in Atlantis");
+    let edit: EditOrganization =
+        EditOrganization { description: Edit::Set("Zoltana".parse().unwrap()), ..EditOrganization::of(root()) };
+    let mut told = format!("{:?} {:?} {:?} {said:?} {edit:?}", world.tree, world.log, records(&world));
     let team = group(3);
     let refusals = [
         world.ada(&invite(20, root(), team, OTHER)).unwrap_err().to_string(),
@@ -298,7 +301,8 @@ fn under_a_legal_hold_nobody_is_erased_and_repeating_changes_nothing() {
     world.run(ada(), contoso, &hold(false)).unwrap();
     world.ada(&erase(zoltana())).unwrap();
     let (records, tree) = (records(&world), world.tree.clone());
-    world.ada(&erase(zoltana())).unwrap();
+    let context = said(&world, ada(), "Zoltana asked again");
+    world.run_in(&context, &erase(zoltana())).unwrap();
     assert_eq!(world.log.last().unwrap().recorded.events, []);
     assert!(self::records(&world) == records);
     assert!(world.tree.compare_access(&tree, world.at).is_empty());
