@@ -91,45 +91,81 @@ enum Step {
     Seed(u128, bool, Option<bool>),
 }
 
+/// One step of a theme: histories about one thing go deeper into it than those about all.
+fn step(theme: u8) -> BoxedStrategy<Step> {
+    let at = || 0..PLACES;
+    let (id, two, small) = (|| 0..4_u128, || 0..2_u8, || 0..8_u8);
+    let (flag, hours, support) = (any::<bool>, || 1..60_i64, || 0..12_u128);
+    // One subnet, or two.
+    let nets = || (0..6_u8, 0..6_u8).prop_map(|(a, b)| (1 << a) | (1 << b));
+    let pass = || (1..2_000_i64).prop_map(Step::Pass);
+    let rest = || (1..PLACES, flag()).prop_map(|(a, b)| Step::Rest(a, b));
+    let moving = || flag().prop_map(Step::Move);
+    match theme {
+        0 => prop_oneof![
+            5 => (at(), two(), small()).prop_map(|(a, b, c)| Step::Set(a, b, c)),
+            2 => (at(), two()).prop_map(|(a, b)| Step::Clear(a, b)),
+            4 => (at(), two(), flag()).prop_map(|(a, b, c)| Step::Lock(a, b, c)),
+            2 => (at(), flag()).prop_map(|(a, b)| Step::Kill(a, b)),
+            2 => (at(), 0..2_u128, flag()).prop_map(|(a, b, c)| Step::Workflow(a, b, c)),
+            2 => (at(), prop::option::of(0..2_u128)).prop_map(|(a, b)| Step::Bind(a, b)),
+            1 => moving(),
+            1 => rest(),
+        ]
+        .boxed(),
+        1 => prop_oneof![
+            2 => pass(),
+            7 => (at(), two(), prop::option::of(-5..60_i64)).prop_map(|(a, b, c)| Step::Assign(a, b, c)),
+            1 => (at(), two()).prop_map(|(a, b)| Step::Withdraw(a, b)),
+            2 => (support(), at(), 0..ENGINEERS, hours()).prop_map(|(a, b, c, d)| Step::Grant(a, b, c, d)),
+            1 => moving(),
+        ]
+        .boxed(),
+        2 => prop_oneof![
+            6 => (at(), id(), nets()).prop_map(|(a, b, c)| Step::Locate(a, b, c)),
+            1 => (at(), id()).prop_map(|(a, b)| Step::Default(a, b)),
+            2 => (at(), 0..2_u128, prop::option::of(id())).prop_map(|(a, b, c)| Step::Pin(a, b, c)),
+            1 => (at(), id()).prop_map(|(a, b)| Step::DeleteLocation(a, b)),
+        ]
+        .boxed(),
+        3 => prop_oneof![
+            4 => (at(), small()).prop_map(|(a, b)| Step::Tags(a, b)),
+            4 => (at(), 1..4_u128, flag(), [small(), small(), small()], prop::option::of(small()))
+                .prop_map(|(a, b, c, d, e)| Step::Policy(a, b, c, d, e)),
+            4 => (at(), 1..4_u128, at(), prop::option::of(small())).prop_map(|(a, b, c, d)| Step::Adjust(a, b, c, d)),
+            6 => (1..4_u128, at(), 0..4_u64, 0..4_u8).prop_map(|(a, b, c, d)| Step::Report(a, b, c, d)),
+            1 => (at(), 1..4_u128).prop_map(|(a, b)| Step::DropPolicy(a, b)),
+            2 => moving(),
+            1 => rest(),
+        ]
+        .boxed(),
+        4 => prop_oneof![
+            2 => pass(),
+            3 => (support(), at(), 0..ENGINEERS, hours()).prop_map(|(a, b, c, d)| Step::Grant(a, b, c, d)),
+            5 => (support(), at(), 0..ENGINEERS, prop::option::of(hours()))
+                .prop_map(|(a, b, c, d)| Step::Request(a, b, c, d)),
+            5 => (support(), at()).prop_map(|(a, b)| Step::Approve(a, b)),
+            1 => (support(), at()).prop_map(|(a, b)| Step::Deny(a, b)),
+            2 => (support(), at()).prop_map(|(a, b)| Step::End(a, b)),
+            1 => at().prop_map(Step::Stop),
+            1 => rest(),
+            1 => moving(),
+        ]
+        .boxed(),
+        5 => prop_oneof![
+            2 => pass(),
+            3 => (at(), prop::option::of(1..100_i64)).prop_map(|(a, b)| Step::Govern(a, b)),
+            3 => (at(), flag()).prop_map(|(a, b)| Step::Hold(a, b)),
+            2 => (at(), flag(), prop::option::of(flag())).prop_map(|(a, b, c)| Step::Seed(a, b, c)),
+            1 => rest(),
+        ]
+        .boxed(),
+        _ => (0..6_u8).prop_flat_map(step).boxed(),
+    }
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let at = 0..PLACES;
-    let id = 0..5_u128;
-    let flag = any::<bool>();
-    let (two, small) = (0..2_u8, 0..8_u8);
-    let hours = 1..60_i64;
-    let step = prop_oneof![
-        6 => (1..2_000_i64).prop_map(Step::Pass),
-        5 => (at.clone(), two.clone(), small.clone()).prop_map(|(a, b, c)| Step::Set(a, b, c)),
-        2 => (at.clone(), two.clone()).prop_map(|(a, b)| Step::Clear(a, b)),
-        4 => (at.clone(), two.clone(), flag).prop_map(|(a, b, c)| Step::Lock(a, b, c)),
-        2 => (at.clone(), flag).prop_map(|(a, b)| Step::Kill(a, b)),
-        2 => (at.clone(), 0..2_u128, flag).prop_map(|(a, b, c)| Step::Workflow(a, b, c)),
-        2 => (at.clone(), prop::option::of(0..2_u128)).prop_map(|(a, b)| Step::Bind(a, b)),
-        9 => (at.clone(), two.clone(), prop::option::of(-5..60_i64)).prop_map(|(a, b, c)| Step::Assign(a, b, c)),
-        2 => (at.clone(), two).prop_map(|(a, b)| Step::Withdraw(a, b)),
-        6 => (at.clone(), id.clone(), 0..64_u8).prop_map(|(a, b, c)| Step::Locate(a, b, c)),
-        2 => (at.clone(), id.clone()).prop_map(|(a, b)| Step::Default(a, b)),
-        3 => (at.clone(), 0..2_u128, prop::option::of(id.clone())).prop_map(|(a, b, c)| Step::Pin(a, b, c)),
-        2 => (at.clone(), id.clone()).prop_map(|(a, b)| Step::DeleteLocation(a, b)),
-        5 => (at.clone(), small.clone()).prop_map(|(a, b)| Step::Tags(a, b)),
-        4 => (at.clone(), 1..4_u128, flag, [small.clone(), small.clone(), small.clone()], prop::option::of(small.clone()))
-            .prop_map(|(a, b, c, d, e)| Step::Policy(a, b, c, d, e)),
-        3 => (at.clone(), 1..4_u128, at.clone(), prop::option::of(small)).prop_map(|(a, b, c, d)| Step::Adjust(a, b, c, d)),
-        6 => (1..4_u128, at.clone(), 0..4_u64, 0..4_u8).prop_map(|(a, b, c, d)| Step::Report(a, b, c, d)),
-        1 => (at.clone(), 1..4_u128).prop_map(|(a, b)| Step::DropPolicy(a, b)),
-        4 => (0..12_u128, at.clone(), 0..ENGINEERS, hours.clone()).prop_map(|(a, b, c, d)| Step::Grant(a, b, c, d)),
-        5 => (0..12_u128, at.clone(), 0..ENGINEERS, prop::option::of(hours)).prop_map(|(a, b, c, d)| Step::Request(a, b, c, d)),
-        5 => (0..12_u128, at.clone()).prop_map(|(a, b)| Step::Approve(a, b)),
-        2 => (0..12_u128, at.clone()).prop_map(|(a, b)| Step::Deny(a, b)),
-        2 => (0..12_u128, at.clone()).prop_map(|(a, b)| Step::End(a, b)),
-        3 => at.clone().prop_map(Step::Stop),
-        3 => (at.clone(), prop::option::of(1..100_i64)).prop_map(|(a, b)| Step::Govern(a, b)),
-        3 => (at.clone(), flag).prop_map(|(a, b)| Step::Hold(a, b)),
-        2 => flag.prop_map(Step::Move),
-        2 => (1..PLACES, flag).prop_map(|(a, b)| Step::Rest(a, b)),
-        2 => (at, flag, prop::option::of(flag)).prop_map(|(a, b, c)| Step::Seed(a, b, c)),
-    ];
-    prop::collection::vec(step, 1..70)
+    (0..8_u8).prop_flat_map(|theme| prop::collection::vec(step(theme), 10..50))
 }
 
 #[derive(Clone)]
@@ -926,5 +962,5 @@ fn what_is_passed_down_is_what_a_naive_model_says() {
     let [taken, refused, answers] = totals.get();
     println!("{cases} histories: {taken} commands taken, {refused} refused, {answers} answers compared");
     run.unwrap();
-    assert!(taken > refused / 2, "too much is refused to say anything");
+    assert!(taken > refused, "too much is refused to say anything");
 }
