@@ -944,7 +944,7 @@ impl Pair {
 // spec: AUD-4
 #[test]
 fn what_is_passed_down_is_what_a_naive_model_says() {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(128);
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
     let totals = std::cell::Cell::new([0_usize; 3]);
     let run = runner.run(&steps(), |steps| {
