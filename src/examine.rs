@@ -243,7 +243,7 @@ impl OrganizationTree {
                 found.push(Violation::SupportOfTheTree { support: support.id() });
             }
         }
-        self.examine_things(at, &mut found);
+        self.examine_things(&mut found);
         if Index::derive(self) != self.index {
             found.push(Violation::Index);
         }
@@ -277,7 +277,7 @@ impl OrganizationTree {
         }
     }
 
-    fn examine_things(&self, at: Timestamp, found: &mut Vec<Violation>) {
+    fn examine_things(&self, found: &mut Vec<Violation>) {
         let mut slugs = BTreeSet::new();
         let twice = self.organizations().map(Organization::slug).filter(|slug| !slugs.insert((*slug).clone()));
         found.extend(twice.map(|slug| Violation::SlugTwice { slug: slug.clone() }));
