@@ -1,0 +1,4 @@
+use crate::harness::*;
+pub fn document() -> Document {
+    Document { title: "x", lines: vec![] }
+}
