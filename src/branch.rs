@@ -85,7 +85,12 @@ impl OrganizationTree {
             .filter_map(|id| self.invitations.get(&id))
             .cloned()
             .collect();
-        let projects: Vec<Project> = places.iter().flat_map(|id| self.projects(*id)).cloned().collect();
+        // MEM-5: a group that stays behind is in no project that leaves.
+        let own = |project: &Project| Project {
+            groups: project.groups.iter().filter(|id| groups.iter().any(|group| group.id == **id)).copied().collect(),
+            ..project.clone()
+        };
+        let projects: Vec<Project> = places.iter().flat_map(|id| self.projects(*id)).map(own).collect();
         let shares = self.shares.values().filter(|share| places.contains(&share.source)).cloned().collect();
         let policies: Vec<Policy> = places.iter().flat_map(|id| self.policies(*id)).cloned().collect();
         let mut used = at(&mut places.iter().map(|id| id.uuid()));

@@ -23,6 +23,7 @@ use crate::index::Index;
 use crate::invitation::InvitationEvent;
 use crate::link::LinkEvent;
 use crate::name::Name;
+use crate::project::unassign_group;
 use crate::refusal::{Precondition, rule_errors};
 use crate::role::Privilege;
 use crate::subscription::{Feature, UsageLimit};
@@ -441,6 +442,8 @@ pub(crate) fn end_group(scene: &mut Scene<'_>, group: &Group) -> GroupEnded {
             ended.invitations.push(id);
         }
     }
+    // MEM-5: nor is it in any project.
+    unassign_group(scene, group.id, |_| true);
     scene.emit(GroupEvent::Deleted { organization, group: group.id });
     ended
 }

@@ -172,8 +172,8 @@ pub use policy::{
     PolicySettings, PolicyStatus, ReportPolicyStatus, Selector, SelectorDepth,
 };
 pub use project::{
-    AddProjectMember, CreateProject, DeleteProject, Project, ProjectError, ProjectEvent, ProvisionProjectMember,
-    RemoveProjectMember,
+    AddProjectGroup, AddProjectMember, CreateProject, DeleteProject, Project, ProjectError, ProjectEvent,
+    ProvisionProjectMember, RemoveProjectGroup, RemoveProjectMember,
 };
 pub use recording::{
     Capture, GovernRecordings, RecordingDeleter, RecordingError, RecordingEvent, RecordingKept, RecordingPolicy,

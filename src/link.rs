@@ -19,6 +19,7 @@ use crate::event::Recorded;
 use crate::group::{Group, GroupEvent, Participant};
 use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::index::Index;
+use crate::project::unassign_group;
 use crate::refusal::{Precondition, list, rule_errors};
 use crate::role::Privilege;
 use crate::subscription::Feature;
@@ -315,10 +316,15 @@ impl Command for EndLink {
 /// Ends a link, and the nestings that only it allowed (GRP-3).
 pub(crate) fn end_link(scene: &mut Scene<'_>, link: &Link) {
     let (tree, participant) = (scene.tree, Participant::Group(link.group));
+    let leans = |place: OrganizationId| {
+        let mut others = tree.links_toward(link.group, place).filter(|other| other.id != link.id);
+        let only = !others.any(|other| tree.is_in_reach(other, place));
+        place != link.source && tree.is_in_reach(link, place) && only
+    };
+    // MEM-5: the group leaves the projects of what the link reached.
+    unassign_group(scene, link.group, leans);
     for outer in Index::row(&tree.index.groups_of, participant).filter_map(|id| tree.groups.get(id)) {
-        let leans = outer.organization != link.source && tree.is_in_reach(link, outer.organization);
-        let mut others = tree.links_toward(link.group, outer.organization).filter(|other| other.id != link.id);
-        if leans && !others.any(|other| tree.is_in_reach(other, outer.organization)) {
+        if leans(outer.organization) {
             scene.emit(GroupEvent::MemberRemoved { organization: outer.organization, group: outer.id, participant });
         }
     }

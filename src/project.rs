@@ -6,6 +6,8 @@
 //! | [`AddProjectMember`] | `projects.manage` | `MemberAdded` |
 //! | [`ProvisionProjectMember`] | `projects.provision`, at a root | `UserKnown`, `Added`, `MemberAdded` |
 //! | [`RemoveProjectMember`] | `projects.manage`, or oneself | `MemberRemoved` |
+//! | [`AddProjectGroup`] | `projects.manage` | `GroupAdded` |
+//! | [`RemoveProjectGroup`] | `projects.manage` | `GroupRemoved` |
 //! | [`DeleteProject`] | `projects.manage` | `Deleted` |
 //!
 //! Rules: MEM-5.
@@ -15,11 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
-use crate::id::{OrganizationId, PrincipalId, ProjectId};
+use crate::id::{GroupId, OrganizationId, PrincipalId, ProjectId};
 use crate::member::{AddMember, MemberError};
 use crate::name::Name;
 use crate::person::Person;
 use crate::refusal::{Precondition, rule_errors};
+use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
 /// A project of one organization.
@@ -30,6 +33,8 @@ pub struct Project {
     pub(crate) organization: OrganizationId,
     pub(crate) name: Name,
     pub(crate) members: OrdSet<PrincipalId>,
+    #[serde(default, skip_serializing_if = "OrdSet::is_empty")]
+    pub(crate) groups: OrdSet<GroupId>,
 }
 
 impl Project {
@@ -51,6 +56,11 @@ impl Project {
     /// Its members, all members of the organization.
     pub fn members(&self) -> impl Iterator<Item = PrincipalId> + '_ {
         self.members.iter().copied()
+    }
+
+    /// Its groups, of the organization or linked there; they count while they are active there.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.groups.iter().copied()
     }
 }
 
@@ -196,6 +206,86 @@ impl Command for RemoveProjectMember {
     }
 }
 
+/// Assigns a group to a project: whoever is in it is in the project, while the group is
+/// active there (MEM-5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddProjectGroup {
+    /// Where the project is.
+    pub organization: OrganizationId,
+    /// The project.
+    pub project: ProjectId,
+    /// A group of the organization, or one that an ancestor has linked there.
+    pub group: GroupId,
+}
+
+impl Command for AddProjectGroup {
+    type Output = ();
+    type Error = ProjectError;
+
+    fn operation(&self) -> Operation {
+        Operation::ChangeProjectMembers
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), ProjectError> {
+        let (organization, project, group) = (self.organization, self.project, self.group);
+        let found = scene.tree.project_in(organization, project)?;
+        // MEM-5: what flows down is added to the organization first.
+        if !scene.tree.is_group_active(group, organization, scene.at) {
+            return Err(Precondition::NotFound { what: "group" }.into());
+        }
+        if found.groups.contains(&group) {
+            return Err(ProjectError::AlreadyAssigned { group });
+        }
+        scene.emit(ProjectEvent::GroupAdded { organization, project, group });
+        Ok(())
+    }
+}
+
+/// Takes a group off a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoveProjectGroup {
+    /// Where the project is.
+    pub organization: OrganizationId,
+    /// The project.
+    pub project: ProjectId,
+    /// The group.
+    pub group: GroupId,
+}
+
+impl Command for RemoveProjectGroup {
+    type Output = ();
+    type Error = ProjectError;
+
+    fn operation(&self) -> Operation {
+        Operation::ChangeProjectMembers
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects::organization(self.organization)
+    }
+
+    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), ProjectError> {
+        let (organization, project, group) = (self.organization, self.project, self.group);
+        if !scene.tree.project_in(organization, project)?.groups.contains(&group) {
+            return Err(ProjectError::NotAssigned { group });
+        }
+        scene.emit(ProjectEvent::GroupRemoved { organization, project, group });
+        Ok(())
+    }
+}
+
+/// Takes a group off the projects of the organizations chosen, where it ends.
+pub(crate) fn unassign_group(scene: &mut Scene<'_>, group: GroupId, chosen: impl Fn(OrganizationId) -> bool) {
+    let assigned = scene.tree.projects.values().filter(|project| project.groups.contains(&group));
+    for project in assigned.filter(|project| chosen(project.organization)) {
+        scene.emit(ProjectEvent::GroupRemoved { organization: project.organization, project: project.id, group });
+    }
+}
+
 /// Deletes a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeleteProject {
@@ -255,6 +345,24 @@ pub enum ProjectEvent {
         /// Who.
         principal: PrincipalId,
     },
+    /// A group was assigned to it.
+    GroupAdded {
+        /// Where the project is.
+        organization: OrganizationId,
+        /// Which.
+        project: ProjectId,
+        /// The group.
+        group: GroupId,
+    },
+    /// A group was taken off it.
+    GroupRemoved {
+        /// Where the project is.
+        organization: OrganizationId,
+        /// Which.
+        project: ProjectId,
+        /// The group.
+        group: GroupId,
+    },
     /// It was deleted.
     Deleted {
         /// Where it was.
@@ -271,6 +379,10 @@ rule_errors! {
         AlreadyMember { principal: PrincipalId } = Conflict, "project.already_member", "MEM-5";
         #[error("{principal} is no member of the project")]
         NoMember { principal: PrincipalId } = NotFound, "project.no_member", "MEM-5";
+        #[error("group {group} is assigned to the project already")]
+        AlreadyAssigned { group: GroupId } = Conflict, "project.already_assigned", "MEM-5";
+        #[error("group {group} is not assigned to the project")]
+        NotAssigned { group: GroupId } = NotFound, "project.not_assigned", "MEM-5";
         #[error("only a project of the root brings in new people; {organization} is not the root")]
         NotTheRoot { organization: OrganizationId } = Conflict, "project.not_the_root", "MEM-5";
     }
@@ -281,7 +393,13 @@ impl ProjectEvent {
         match self {
             Self::Created { organization, project, name } => {
                 let (id, organization) = (*project, *organization);
-                tree.put_project(Project { id, organization, name: name.clone(), members: OrdSet::new() });
+                tree.put_project(Project {
+                    id,
+                    organization,
+                    name: name.clone(),
+                    members: OrdSet::new(),
+                    groups: OrdSet::new(),
+                });
             }
             Self::MemberAdded { project, principal, .. } => {
                 if let Some(project) = tree.projects.get_mut(project) {
@@ -293,6 +411,16 @@ impl ProjectEvent {
                     project.members.remove(principal);
                 }
             }
+            Self::GroupAdded { project, group, .. } => {
+                if let Some(project) = tree.projects.get_mut(project) {
+                    project.groups.insert(*group);
+                }
+            }
+            Self::GroupRemoved { project, group, .. } => {
+                if let Some(project) = tree.projects.get_mut(project) {
+                    project.groups.remove(group);
+                }
+            }
             Self::Deleted { project, .. } => tree.drop_project(*project),
         }
     }
@@ -302,6 +430,8 @@ impl ProjectEvent {
             Self::Created { organization, .. }
             | Self::MemberAdded { organization, .. }
             | Self::MemberRemoved { organization, .. }
+            | Self::GroupAdded { organization, .. }
+            | Self::GroupRemoved { organization, .. }
             | Self::Deleted { organization, .. } => vec![*organization],
         }
     }
@@ -309,7 +439,9 @@ impl ProjectEvent {
     pub(crate) fn principals(&self) -> Vec<PrincipalId> {
         match self {
             Self::MemberAdded { principal, .. } | Self::MemberRemoved { principal, .. } => vec![*principal],
-            Self::Created { .. } | Self::Deleted { .. } => Vec::new(),
+            Self::Created { .. } | Self::GroupAdded { .. } | Self::GroupRemoved { .. } | Self::Deleted { .. } => {
+                Vec::new()
+            }
         }
     }
 }
@@ -318,6 +450,17 @@ impl OrganizationTree {
     /// The projects of an organization; nobody else's are visible there (MEM-5).
     pub fn projects(&self, organization: OrganizationId) -> impl Iterator<Item = &Project> {
         self.index.projects(organization).filter_map(|id| self.projects.get(&id))
+    }
+
+    /// Whether one is in a project at `at`: as its member, or through a group of it that is
+    /// active there; one who is suspended is not.
+    pub fn is_in_project(&self, principal: PrincipalId, project: ProjectId, at: Timestamp) -> bool {
+        let Some(project) = self.projects.get(&project) else { return false };
+        let (access, organization) = (self.access(), project.organization);
+        let direct = project.members.contains(&principal) && self.is_active_member(organization, principal);
+        let mut groups = project.groups.iter();
+        self.is_active(organization)
+            && (direct || groups.any(|group| access.is_in_group(principal, *group, organization, at)))
     }
 
     fn project_in(&self, organization: OrganizationId, id: ProjectId) -> Result<&Project, Precondition> {

@@ -217,6 +217,22 @@ impl<'a> Access<'a> {
         wanted.without(&held)
     }
 
+    /// Whether a group that is active in an organization at `at` counts a principal there among
+    /// its own, directly or through a group nested in it.
+    pub fn is_in_group(
+        &self,
+        principal: PrincipalId,
+        group: GroupId,
+        organization: OrganizationId,
+        at: Timestamp,
+    ) -> bool {
+        let found = self.visit(principal, organization, at, &mut |_| {}, &mut |route| match route.gives {
+            Gives::Home(through) | Gives::Linked(through, _) if through.id() == group => Break(()),
+            _ => Continue(()),
+        });
+        found.is_break()
+    }
+
     pub(super) fn holds(
         &self,
         principal: PrincipalId,
