@@ -32,7 +32,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let trail = service.directory.audit(root, &AuditFilter::default(), Version::ZERO, NonZeroU32::MAX).await?;
     let export = service.tree().await?.export(bea, bea, &trail, service.at.get())?;
     let known = export.person.as_ref().map(|person| person.name.to_string()).unwrap_or_default();
-    println!("  {known}, a member in {} organizations since {}", export.memberships.total, export.since);
+    println!(
+        "  {known}, a member in {} organizations; what happened since {}:",
+        export.memberships.total, export.since
+    );
     for activity in &export.activity.records {
         let by = if activity.by_them { "by her" } else { "about her" };
         println!(

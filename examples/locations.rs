@@ -19,7 +19,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (contoso, ada) = (service.customer(2, "Contoso").await?, service.ada);
 
     println!("LOC-1: locations with subnets");
-    let (office, lab, late) = (LocationId::from_u128(1)?, LocationId::from_u128(2)?, LocationId::from_u128(3)?);
+    let (office, lab, late) =
+        (LocationId::from_u128(0x31)?, LocationId::from_u128(0x32)?, LocationId::from_u128(0x33)?);
     let places: [(_, _, &[&str]); 3] = [
         (office, "Office", &["10.0.0.0/8", "2001:db8::/32"]),
         (lab, "Laboratory", &["10.1.0.0/16"]),
@@ -44,7 +45,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\nLOC-2: the longest prefix wins, and the default takes the rest");
-    let agent = AgentId::from_u128(1)?;
+    let agent = AgentId::from_u128(0x61)?;
     for address in ["10.7.0.4", "10.1.0.4", "2001:db8::4", "192.0.2.4"] {
         show(&service, contoso, agent, address).await?;
     }
@@ -63,7 +64,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let hand_over = MakeDefaultLocation { organization: contoso, id: office };
     service.execute(&service.by(ada, contoso)?, &hand_over).await?;
     service.execute(&service.by(ada, contoso)?, &delete).await?;
-    show(&service, contoso, AgentId::from_u128(2)?, "192.0.2.4").await
+    show(&service, contoso, AgentId::from_u128(0x62)?, "192.0.2.4").await
 }
 
 async fn show(

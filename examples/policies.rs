@@ -27,7 +27,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             .execute(&service.by(ada, customer)?, &EditOrganization { tags, ..EditOrganization::of(customer) })
             .await?;
     }
-    let policy = PolicyId::from_u128(1)?;
+    let policy = PolicyId::from_u128(0x41)?;
     let patching = PolicyDefinition {
         name: "Patching".parse()?,
         settings: [("days".parse()?, SettingValue::Number(7))].into(),

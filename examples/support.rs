@@ -24,7 +24,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (contoso, ada) = (service.customer(2, "Contoso").await?, service.ada);
 
     println!("SUP-3: an engineer of the operator's asks, with a reason");
-    let (engineer, support) = (PrincipalId::from_u128(99)?, SupportId::from_u128(1)?);
+    let (engineer, support) = (PrincipalId::from_u128(99)?, SupportId::from_u128(0x51)?);
     let request = RequestSupport { support, organization: contoso, duration: None };
     let ask = service.operator()?;
     match service.execute(&ask, &request).await {
@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\nSUP-5: a second request waits when the emergency stop comes");
-    let second = SupportId::from_u128(2)?;
+    let second = SupportId::from_u128(0x52)?;
     let request = RequestSupport { support: second, organization: contoso, duration: None };
     service.execute(&service.operator()?.because("Once more".parse()?), &request).await?;
     let ended = service.execute(&service.by(ada, contoso)?, &StopAllSupport { organization: contoso }).await?;
