@@ -28,6 +28,7 @@ mod link;
 mod member;
 mod model;
 mod relocation;
+mod project_groups;
 mod repository;
 mod roster;
 mod support;
