@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Actor, Context, Operation};
 use crate::id::{CommitKey, InvitationId, OrganizationId, PrincipalId};
 use crate::name::CorrelationId;
-use crate::onboarding::SeedStatus;
 use crate::person::{Record, RecordKey};
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
@@ -245,7 +244,7 @@ impl Recorded {
         (0_u32..).zip(&self.events).filter_map(|(event, happened)| {
             let effect = match happened {
                 Event::Invitation(event) => event.sending().map(Effect::SendInvitation)?,
-                Event::Onboarding(event) if event.status == SeedStatus::Asked => Effect::Seed(event.organization),
+                Event::Onboarding(event) => event.asked().map(Effect::Seed)?,
                 Event::Secret(event) => Effect::RegisterAgentsAgain(event.regenerated()),
                 _ => return None,
             };

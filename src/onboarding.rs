@@ -111,7 +111,7 @@ impl Command for ReportSeed {
             SeedOutcome::Done => SeedStatus::Done,
             SeedOutcome::Failed => SeedStatus::Failed,
         };
-        scene.emit(OnboardingEvent { organization: self.organization, seed: self.seed.clone(), status });
+        scene.emit(OnboardingEvent::Seeded { organization: self.organization, seed: self.seed.clone(), status });
         Ok(())
     }
 }
@@ -147,21 +147,24 @@ impl Command for AskSeedAgain {
             return Err(OnboardingError::NotAsked { seed: self.seed.clone() });
         }
         let status = SeedStatus::Asked;
-        scene.emit(OnboardingEvent { organization: self.organization, seed: self.seed.clone(), status });
+        scene.emit(OnboardingEvent::Seeded { organization: self.organization, seed: self.seed.clone(), status });
         Ok(())
     }
 }
 
-/// That a seed was asked for, or how it went.
+/// What happened to a seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OnboardingEvent {
-    /// Where.
-    pub organization: OrganizationId,
-    /// Which.
-    pub seed: Seed,
-    /// How it stands now.
-    pub status: SeedStatus,
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OnboardingEvent {
+    /// It was asked for, or reported on.
+    Seeded {
+        /// Where.
+        organization: OrganizationId,
+        /// Which.
+        seed: Seed,
+        /// How it stands now.
+        status: SeedStatus,
+    },
 }
 
 rule_errors! {
@@ -176,13 +179,23 @@ rule_errors! {
 
 impl OnboardingEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
-        if let Some(organization) = tree.organizations.get_mut(&self.organization) {
-            organization.seeds.insert(self.seed.clone(), self.status);
+        let Self::Seeded { organization, seed, status } = self;
+        if let Some(organization) = tree.organizations.get_mut(organization) {
+            organization.seeds.insert(seed.clone(), *status);
+        }
+    }
+
+    /// The organization where a seed is to be done, if this asks for one.
+    pub(crate) const fn asked(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Seeded { organization, status: SeedStatus::Asked, .. } => Some(*organization),
+            Self::Seeded { .. } => None,
         }
     }
 
     pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
-        vec![self.organization]
+        let Self::Seeded { organization, .. } = self;
+        vec![*organization]
     }
 
     pub(crate) fn principals(&self) -> Vec<PrincipalId> {

@@ -277,7 +277,7 @@ fn first_owner(scene: &mut Scene<'_>, organization: OrganizationId, owner: Princ
 fn onboard(scene: &mut Scene<'_>, organization: OrganizationId, secret: &AgentSecret) {
     scene.write(RecordKey::Secret(organization), Some(Record::Secret(secret.clone())));
     for seed in scene.tree.rules().seeds.iter().cloned() {
-        scene.emit(OnboardingEvent { organization, seed, status: SeedStatus::Asked });
+        scene.emit(OnboardingEvent::Seeded { organization, seed, status: SeedStatus::Asked });
     }
 }
 

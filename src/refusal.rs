@@ -257,8 +257,6 @@ impl fmt::Display for Denial {
     }
 }
 
-impl std::error::Error for Denial {}
-
 impl fmt::Debug for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Denial({self})")

@@ -34,7 +34,7 @@ impl Service {
 
     /// The tree as it stands in the repository.
     pub(crate) async fn tree(&self) -> Result<OrganizationTree, Box<dyn Error>> {
-        Ok(self.directory.tree::<std::convert::Infallible>(self.root).await?)
+        Ok(self.directory.tree(self.root).await?)
     }
 
     /// Decides, commits and answers.

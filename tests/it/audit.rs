@@ -29,7 +29,7 @@ fn each_commit_records_who_from_where_when_what_why_and_under_which_key() {
     assert_eq!(recorded.operations, [Operation::DefineRole]);
     assert!(matches!(&recorded.events[..], [Event::Role(RoleEvent::Defined { .. })]));
     let key = RecordKey::Reason(world.tree.version());
-    assert_eq!(records, [(key, Some(Record::Reason("The auditors asked".parse().unwrap())))]);
+    assert_eq!(records, [(key, Some(Record::Reason { by: ada(), text: "The auditors asked".parse().unwrap() }))]);
     world
         .operate(&RecordSubscription {
             root: root(),

@@ -123,7 +123,7 @@ fn what_is_wrong_with_people_is_named() {
     let stray = Violation::StrayMember { organization: contoso(), principal: principal(77) };
     assert_found("MEM-1", stray, [unknown.into()]);
     let astray = MemberEvent::Added { organization: store(), principal: principal(21) };
-    let stray = Violation::StrayMachine { principal: principal(21), organization: store() };
+    let stray = Violation::StrayIdentity { principal: principal(21), organization: store() };
     assert_found("MEM-2", stray, [astray.into()]);
     let (organization, principal) = (contoso(), ada());
     let revoked = GrantEvent::Revoked { organization, principal, privilege: Privilege::OWNER };
@@ -133,7 +133,11 @@ fn what_is_wrong_with_people_is_named() {
     let erased = ErasureEvent::Erased { principal: self::principal(20) };
     assert_found("GDP-1", Violation::Remembered { principal: self::principal(20) }, [erased.into()]);
     let stranger = ProjectEvent::MemberAdded { organization, project: project(1), principal: self::principal(77) };
-    assert_found("MEM-5", Violation::StrayProject { project: project(1) }, [stranger.into()]);
+    assert_found(
+        "MEM-5",
+        Violation::StrayProjectMember { project: project(1), principal: self::principal(77) },
+        [stranger.into()],
+    );
 }
 
 // spec: AUD-5

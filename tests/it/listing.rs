@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use bailiwick::*;
 
 use crate::support::*;
-use crate::things::*;
 
 fn page(world: &World, listing: &Listing) -> ListingPage {
     world.tree.list(ada(), listing, world.at)

@@ -284,7 +284,7 @@ impl Naive {
                 self.change(*organization).retention = policy.retention;
             }
             Event::Recording(RecordingEvent::HoldSet { organization, hold }) => self.change(*organization).hold = *hold,
-            Event::Onboarding(OnboardingEvent { organization, seed, status }) => {
+            Event::Onboarding(OnboardingEvent::Seeded { organization, seed, status }) => {
                 self.seeds.retain(|(place, name, _)| (place, name) != (organization, seed));
                 self.seeds.push((*organization, seed.clone(), *status));
             }

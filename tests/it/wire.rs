@@ -153,7 +153,8 @@ fn events() -> Vec<Event> {
         since: noon(),
     };
     let mut events: Vec<Event> = transfers.collect();
-    events.extend::<[Event; 51]>([
+    events.extend(kept(organization));
+    events.extend::<[Event; 53]>([
         OrganizationEvent::Created { organization, parent, profile: profile() }.into(),
         OrganizationEvent::Edited { organization, profile: profile() }.into(),
         OrganizationEvent::Moved { organization, parent: root() }.into(),
@@ -199,6 +200,8 @@ fn events() -> Vec<Event> {
         ProjectEvent::Created { organization, project, name: name("Project") }.into(),
         ProjectEvent::MemberAdded { organization, project, principal }.into(),
         ProjectEvent::MemberRemoved { organization, project, principal }.into(),
+        ProjectEvent::GroupAdded { organization, project, group }.into(),
+        ProjectEvent::GroupRemoved { organization, project, group }.into(),
         ProjectEvent::Deleted { organization, project }.into(),
         ResourceEvent::Shared {
             share: Share { resource, kind: ResourceKind::Custom("printer".parse().unwrap()), source, target },
@@ -263,6 +266,59 @@ fn events() -> Vec<Event> {
     events
 }
 
+/// Those of what an organization keeps to itself.
+fn kept(organization: OrganizationId) -> Vec<Event> {
+    let key = SettingKey::Custom("quiet_hours".parse().unwrap());
+    let (workflow, agent) = (WorkflowId::from_u128(0x1400_0001).unwrap(), AgentId::from_u128(0x1500_0001).unwrap());
+    let (id, policy) = (LocationId::from_u128(0x1600_0001).unwrap(), PolicyId::from_u128(0x1700_0001).unwrap());
+    let (support, engineer) = (SupportId::from_u128(0x1800_0001).unwrap(), operator());
+    let settings: PolicySettings = [("level".parse().unwrap(), SettingValue::Number(3))].into();
+    let location = Location {
+        name: name("Head office"),
+        kind: LocationKind::Physical,
+        subnets: ["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()].into(),
+    };
+    let selector = Selector {
+        depth: SelectorDepth::Descendants,
+        all_of: ["gold".parse().unwrap()].into(),
+        any_of: ["backup".parse().unwrap()].into(),
+        none_of: ["lab".parse().unwrap()].into(),
+    };
+    let definition = PolicyDefinition { name: name("Backups"), settings: settings.clone(), selector };
+    let recordings = RecordingPolicy {
+        captures: [Capture::Screen, Capture::Custom("audio".parse().unwrap())].into(),
+        retention: Some(Period::seconds(86_400).unwrap()),
+    };
+    let (until, duration) = (noon() + days(1), Period::seconds(3_600).unwrap());
+    vec![
+        SettingEvent::Set { organization, key: key.clone(), value: SettingValue::Flag(true) }.into(),
+        SettingEvent::Cleared { organization, key: SettingKey::Automation }.into(),
+        SettingEvent::LockSet { organization, key, locked: true }.into(),
+        AutomationEvent::KillSwitchSet { organization, on: true }.into(),
+        AutomationEvent::WorkflowDefined { organization, workflow, active: true }.into(),
+        AutomationEvent::WorkflowBound { organization, workflow: Some(workflow) }.into(),
+        SecretEvent::Regenerated { organization }.into(),
+        OnboardingEvent::Seeded { organization, seed: Seed::DefaultAlerts, status: SeedStatus::Asked }.into(),
+        LocationEvent::Defined { organization, id, location }.into(),
+        LocationEvent::MadeDefault { organization, id }.into(),
+        LocationEvent::AgentPinned { organization, agent, location: id }.into(),
+        LocationEvent::AgentUnpinned { organization, agent }.into(),
+        LocationEvent::Deleted { organization, id }.into(),
+        PolicyEvent::Defined { organization, policy, definition }.into(),
+        PolicyEvent::Overridden { organization, policy, target: organization, settings }.into(),
+        PolicyEvent::Reported { organization, policy, version: 2, status: PolicyStatus::Drifted }.into(),
+        PolicyEvent::Deleted { organization, policy }.into(),
+        SupportEvent::Granted { organization, support, engineer, until }.into(),
+        SupportEvent::Requested { organization, support, engineer, duration, lapses: until }.into(),
+        SupportEvent::Approved { organization, support, until }.into(),
+        SupportEvent::Denied { organization, support }.into(),
+        SupportEvent::Ended { organization, support }.into(),
+        RecordingEvent::Governed { organization, policy: recordings }.into(),
+        RecordingEvent::HoldSet { organization, hold: true }.into(),
+        ErasureEvent::Erased { principal: principal(2) }.into(),
+    ]
+}
+
 /// What an event is called where it is stored, such as `group.created`.
 fn called(event: &Event) -> String {
     let value = serde_json::to_value(event).unwrap();
@@ -323,11 +379,16 @@ fn every_kind_of_event_reads_as_it_was_first_written() {
 #[test]
 fn every_kind_of_record_reads_as_it_was_first_written() {
     let person = Person::named(name("Ada Ångström")).reachable_at(address("Ada@Bücher.example"));
-    let records: [(&str, RecordKey, Record); 4] = [
+    let records: [(&str, RecordKey, Record); 5] = [
+        ("secret", RecordKey::Secret(root()), Record::Secret(secret())),
         ("person", RecordKey::Person(ada()), Record::Person(person)),
         ("invitee", RecordKey::Invitee(invitation(1)), Record::Invitee(address("eve@people.example"))),
         ("description", RecordKey::Description(root()), Record::Description("Backups\nfor all".parse().unwrap())),
-        ("reason", RecordKey::Reason(Version::new(7)), Record::Reason("They asked".parse().unwrap())),
+        (
+            "reason",
+            RecordKey::Reason(Version::new(7)),
+            Record::Reason { by: ada(), text: "They asked".parse().unwrap() },
+        ),
     ];
     for (kind, key, record) in records {
         golden(&format!("record.{kind}"), &(key, Some(record)));

@@ -383,6 +383,8 @@ impl Naive {
                 let job = self.projects.iter_mut().find(|job| job.id == *project).unwrap();
                 job.members.retain(|other| other != principal);
             }
+            // Groups in projects have tests of their own.
+            ProjectEvent::GroupAdded { .. } | ProjectEvent::GroupRemoved { .. } => {}
             ProjectEvent::Deleted { project, .. } => self.projects.retain(|job| job.id != *project),
         }
     }
