@@ -10,9 +10,10 @@
 //! Every organization has a default location from its creation on, whose identifier is its
 //! own. Rules: LOC-1 to LOC-4, SET-6.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};

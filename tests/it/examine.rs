@@ -157,7 +157,7 @@ fn what_is_wrong_with_groups_is_named() {
     let moved = OrganizationEvent::Moved { organization: store(), parent: organization_beside() };
     assert_found("GRP-4", Violation::LinkNotDownward { link: link(1) }, [moved.into()]);
     let deleted = GroupEvent::Deleted { organization, group: group(2) };
-    assert_found("GRP-7", Violation::StrayInvitation { invitation: invitation(1) }, [deleted.into()]);
+    assert_found("INV-1", Violation::StrayInvitation { invitation: invitation(1) }, [deleted.into()]);
 }
 
 fn organization_beside() -> OrganizationId {

@@ -115,6 +115,11 @@ fn departure() -> (Vec<Event>, Vec<Event>, Offer) {
     world.newcomer(principal(54), &accept).unwrap();
     let create = CreateProject { organization: contoso, project: project(1), name: name("Project") };
     world.run(ada(), contoso, &create).unwrap();
+    let selector = Selector { any_of: ["gold".parse().unwrap()].into(), ..Selector::default() };
+    let settings = [("level".parse().unwrap(), SettingValue::Number(3))].into();
+    let definition = PolicyDefinition { name: name("Backups"), settings, selector };
+    let policy = PolicyId::from_u128(0x1700_0001).unwrap();
+    world.run(ada(), contoso, &DefinePolicy { organization: contoso, policy, definition }).unwrap();
     let resource = ResourceId::from_u128(0x1200_0001).unwrap();
     let kind = ResourceKind::User;
     let share = ShareResource(Share { resource, kind, source: contoso, target: below });
@@ -417,7 +422,7 @@ fn a_branch_and_a_receipt_read_as_they_were_first_written() {
 #[test]
 fn no_golden_file_is_left_over() {
     let mut known: BTreeSet<String> = declared();
-    known.extend(["person", "invitee", "description", "reason"].map(|kind| format!("record.{kind}")));
+    known.extend(["person", "invitee", "description", "secret", "reason"].map(|kind| format!("record.{kind}")));
     known.extend(["branch", "receipt"].map(str::to_owned));
     let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let stems: BTreeSet<String> = files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
