@@ -343,3 +343,16 @@ fn one_below_a_deactivated_organization_can_be_reactivated_and_rests_until_that_
     world.ada(&ReactivateOrganization { organization: contoso }).unwrap();
     assert!(world.tree.is_active(site));
 }
+
+// Not even the operator deletes what is not there.
+// spec: DEL-1
+#[test]
+fn what_is_not_there_is_not_deleted() {
+    let mut world = World::new();
+    for mode in [DeletionMode::Soft, DeletionMode::Hard] {
+        let delete = DeleteOrganization { organization: organization(70), evidence: Evidence::none(world.at), mode };
+        let refusal = world.operate(&delete).unwrap_err();
+        let missing = Precondition::NotFound { what: "organization" };
+        assert_eq!(refusal.into_rule(), Some(DeletionError::Precondition(missing)));
+    }
+}
