@@ -168,7 +168,7 @@ fn a_claim_without_its_capability_is_denied_and_the_reason_says_so() {
     assert!(!access.principals(store, Some(&views), until).contains(&bob));
     assert_eq!(access.organizations(bob, Some(&views), until), []);
     let names = |at| world.tree.catalog().names(&access.claims(bob, store, at)).cloned().collect::<Vec<_>>();
-    assert_eq!(names(world.at), [views.clone()]);
+    assert_eq!(names(world.at), std::slice::from_ref(&views));
     assert_eq!(names(until), []);
     let told = access.explain(bob, store, &views, until);
     assert_eq!(told.reasons, [missing(contoso)]);
