@@ -167,7 +167,7 @@ impl OrganizationTree {
         for (id, principal) in &branch.principals {
             // A person known on both sides is one person.
             if !self.principals.contains_key(id) {
-                self.principals.insert(*id, *principal);
+                self.put_principal(*id, *principal);
             }
         }
         for (organization, principal, member) in &branch.members {
@@ -215,9 +215,7 @@ impl OrganizationTree {
             supports.into_iter().for_each(|support| self.drop_support(support));
             self.drop_organization(organization);
         }
-        gone.iter().for_each(|principal| {
-            self.principals.remove(principal);
-        });
+        gone.into_iter().for_each(|principal| self.drop_principal(principal));
         self.departed.extend(branch.used);
     }
 }

@@ -379,14 +379,9 @@ rule_errors! {
 
 impl DeletionEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
-        let set = |tree: &mut OrganizationTree, id: &OrganizationId, active| {
-            if let Some(organization) = tree.organizations.get_mut(id) {
-                organization.active = active;
-            }
-        };
         match self {
-            Self::Deactivated { organization } => set(tree, organization, false),
-            Self::Reactivated { organization } => set(tree, organization, true),
+            Self::Deactivated { organization } => tree.set_active(*organization, false),
+            Self::Reactivated { organization } => tree.set_active(*organization, true),
             Self::Deleted { organization } => {
                 let ended: Vec<_> = tree.index.invitations(*organization).collect();
                 ended.into_iter().for_each(|invitation| tree.drop_invitation(invitation));

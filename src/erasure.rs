@@ -276,7 +276,7 @@ rule_errors! {
 impl ErasureEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
         let Self::Erased { principal } = self;
-        tree.principals.insert(*principal, Principal::Erased);
+        tree.put_principal(*principal, Principal::Erased);
     }
 
     pub(crate) fn organizations(&self) -> Vec<OrganizationId> {

@@ -180,12 +180,13 @@ impl GrantEvent {
             Self::Granted { organization, principal, grant } => (*organization, *principal, &grant.privilege),
             Self::Revoked { organization, principal, privilege } => (*organization, *principal, privilege),
         };
-        let Some(member) = tree.members.get_mut(&(organization, principal)) else { return };
-        member.grants.retain(|grant| grant.privilege != *privilege);
-        if let Self::Granted { grant, .. } = self {
-            member.grants.push(grant.clone());
-            member.grants.sort_by(|a, b| a.privilege.cmp(&b.privilege));
-        }
+        tree.edit_member(organization, principal, |member| {
+            member.grants.retain(|grant| grant.privilege != *privilege);
+            if let Self::Granted { grant, .. } = self {
+                member.grants.push(grant.clone());
+                member.grants.sort_by(|a, b| a.privilege.cmp(&b.privilege));
+            }
+        });
     }
 
     pub(crate) fn organizations(&self) -> Vec<OrganizationId> {

@@ -552,11 +552,7 @@ impl GroupEvent {
                 owners: OrdSet::unit(*owner),
                 members: OrdSet::new(),
             }),
-            Self::Defined { group, name, gives, .. } => {
-                if let Some(group) = tree.groups.get_mut(group) {
-                    (group.name, group.gives) = (name.clone(), gives.clone());
-                }
-            }
+            Self::Defined { group, name, gives, .. } => tree.define_group(*group, name.clone(), gives.clone()),
             Self::OwnerAdded { group, owner, .. } => tree.add_group_owner(*group, *owner),
             Self::OwnerRemoved { group, owner, .. } => tree.remove_group_owner(*group, *owner),
             Self::MemberAdded { group, participant, .. } => tree.add_participant(*group, *participant),

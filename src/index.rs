@@ -5,8 +5,11 @@
 //! [`Index::derive`] builds the same from the state alone, for the examination and the tests
 //! (AUD-5).
 
+use std::collections::BTreeSet;
+
 use imbl::{OrdMap, OrdSet};
 
+use crate::access::dense::DenseIndex;
 use crate::address::AddressKey;
 use crate::group::{Group, Participant};
 use crate::id::{
@@ -15,15 +18,16 @@ use crate::id::{
 };
 use crate::invitation::Invitation;
 use crate::link::Link;
-use crate::member::Member;
-use crate::name::Slug;
+use crate::member::{Member, Principal};
+use crate::name::{Name, Slug};
 use crate::offer::Offer;
 use crate::organization::Organization;
 use crate::person::{Record, RecordKey};
 use crate::policy::Policy;
 use crate::project::Project;
 use crate::resource::Share;
-use crate::role::Role;
+use crate::role::{Privilege, Role};
+use crate::subscription::Subscription;
 use crate::support::Support;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
@@ -44,7 +48,7 @@ pub(crate) enum Belonging {
     Support(SupportId),
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     pub(crate) children: OrdSet<(OrganizationId, OrganizationId)>,
     pub(crate) slugs: OrdMap<Slug, OrganizationId>,
@@ -57,6 +61,25 @@ pub(crate) struct Index {
     pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
     pub(crate) supported: OrdSet<(PrincipalId, OrganizationId)>,
     pub(crate) addresses: OrdSet<(AddressKey, RecordKey)>,
+    pub(crate) dense: DenseIndex,
+}
+
+impl PartialEq for Index {
+    /// Whether both say the same; numbers follow the order of history and may differ.
+    fn eq(&self, other: &Self) -> bool {
+        self.children == other.children
+            && self.slugs == other.slugs
+            && self.belongings == other.belongings
+            && self.memberships == other.memberships
+            && self.groups_of == other.groups_of
+            && self.owned_groups == other.owned_groups
+            && self.link_at == other.link_at
+            && self.tokens == other.tokens
+            && self.sendings == other.sendings
+            && self.supported == other.supported
+            && self.addresses == other.addresses
+            && self.dense == other.dense
+    }
 }
 
 impl Index {
@@ -64,7 +87,9 @@ impl Index {
     pub(crate) fn derive(tree: &OrganizationTree) -> Self {
         let mut bare = tree.clone();
         bare.index = Self::default();
+        bare.put_subscription(tree.subscription.clone());
         tree.organizations.values().for_each(|organization| bare.put_organization(organization.clone()));
+        tree.principals.iter().for_each(|(id, principal)| bare.put_principal(*id, *principal));
         tree.members.iter().for_each(|((organization, principal), member)| {
             bare.put_member(*organization, *principal, member.clone());
         });
@@ -136,13 +161,38 @@ impl OrganizationTree {
             self.index.children.insert((parent, organization.id()));
         }
         self.index.slugs.insert(organization.slug().clone(), organization.id());
+        self.index.dense.put_organization(&organization);
         self.organizations.insert(organization.id(), organization);
     }
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
         if let Some(old) = self.organizations.remove(&id) {
             self.unindex_organization(&old);
+            self.index.dense.drop_organization(id);
         }
+    }
+
+    /// Activates or deactivates an organization itself (HIE-10).
+    pub(crate) fn set_active(&mut self, id: OrganizationId, active: bool) {
+        if let Some(organization) = self.organizations.get_mut(&id) {
+            organization.active = active;
+            self.index.dense.put_organization(organization);
+        }
+    }
+
+    pub(crate) fn put_subscription(&mut self, subscription: Option<Subscription>) {
+        self.subscription = subscription;
+        self.index.dense.links_stand = self.links_window();
+    }
+
+    pub(crate) fn put_principal(&mut self, id: PrincipalId, principal: Principal) {
+        self.index.dense.set_known(id, principal != Principal::Erased);
+        self.principals.insert(id, principal);
+    }
+
+    pub(crate) fn drop_principal(&mut self, id: PrincipalId) {
+        self.index.dense.set_known(id, false);
+        self.principals.remove(&id);
     }
 
     fn unindex_organization(&mut self, old: &Organization) {
@@ -154,31 +204,50 @@ impl OrganizationTree {
 
     pub(crate) fn put_member(&mut self, organization: OrganizationId, principal: PrincipalId, member: Member) {
         self.index.memberships.insert((principal, organization));
+        self.index.dense.put_member(&self.domain.catalog, organization, principal, &member);
         self.members.insert((organization, principal), member);
     }
 
     pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
         self.index.memberships.remove(&(principal, organization));
+        self.index.dense.drop_member(organization, principal);
         self.members.remove(&(organization, principal));
+    }
+
+    /// Changes what a member is; nothing if they are none.
+    pub(crate) fn edit_member(
+        &mut self,
+        organization: OrganizationId,
+        principal: PrincipalId,
+        change: impl FnOnce(&mut Member),
+    ) {
+        if let Some(member) = self.members.get_mut(&(organization, principal)) {
+            change(member);
+            self.index.dense.put_member(&self.domain.catalog, organization, principal, member);
+        }
     }
 
     pub(crate) fn put_role(&mut self, role: Role) {
         self.used.insert(role.id.uuid());
         self.belongs(role.organization, Belonging::Role(role.id));
+        self.index.dense.put_role(&self.domain.catalog, &role);
         self.roles.insert(role.id, role);
     }
 
     pub(crate) fn drop_role(&mut self, id: RoleId) {
         if let Some(role) = self.roles.remove(&id) {
             self.belongs_no_more(role.organization, Belonging::Role(id));
+            self.index.dense.drop_role(id);
         }
     }
 
     pub(crate) fn put_group(&mut self, group: Group) {
         self.used.insert(group.id.uuid());
         self.belongs(group.organization, Belonging::Group(group.id));
+        self.index.dense.put_group(&self.domain.catalog, &group);
         group.members.iter().for_each(|member| {
             self.index.groups_of.insert((*member, group.id));
+            self.index.dense.set_participant(group.id, *member, true);
         });
         group.owners.iter().for_each(|owner| {
             self.index.owned_groups.insert((*owner, group.id));
@@ -189,8 +258,10 @@ impl OrganizationTree {
     pub(crate) fn drop_group(&mut self, id: GroupId) {
         if let Some(group) = self.groups.remove(&id) {
             self.belongs_no_more(group.organization, Belonging::Group(id));
+            self.index.dense.drop_group(&group);
             group.members.iter().for_each(|member| {
                 self.index.groups_of.remove(&(*member, id));
+                self.index.dense.set_participant(id, *member, false);
             });
             group.owners.iter().for_each(|owner| {
                 self.index.owned_groups.remove(&(*owner, id));
@@ -198,10 +269,19 @@ impl OrganizationTree {
         }
     }
 
+    /// Says anew what a group is called and gives.
+    pub(crate) fn define_group(&mut self, id: GroupId, name: Name, gives: BTreeSet<Privilege>) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            (group.name, group.gives) = (name, gives);
+            self.index.dense.put_group(&self.domain.catalog, group);
+        }
+    }
+
     pub(crate) fn add_participant(&mut self, id: GroupId, participant: Participant) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.members.insert(participant);
             self.index.groups_of.insert((participant, id));
+            self.index.dense.set_participant(id, participant, true);
         }
     }
 
@@ -209,6 +289,7 @@ impl OrganizationTree {
         if let Some(group) = self.groups.get_mut(&id) {
             group.members.remove(&participant);
             self.index.groups_of.remove(&(participant, id));
+            self.index.dense.set_participant(id, participant, false);
         }
     }
 
@@ -231,6 +312,7 @@ impl OrganizationTree {
         self.belongs(link.source, Belonging::LinkOut(link.id));
         self.belongs(link.target, Belonging::LinkIn(link.id));
         self.index.link_at.insert((link.group, link.target), link.id);
+        self.index.dense.put_link(&self.domain.catalog, &link);
         self.links.insert(link.id, link);
     }
 
@@ -239,6 +321,15 @@ impl OrganizationTree {
             self.belongs_no_more(link.source, Belonging::LinkOut(id));
             self.belongs_no_more(link.target, Belonging::LinkIn(id));
             self.index.link_at.remove(&(link.group, link.target));
+            self.index.dense.drop_link(&link);
+        }
+    }
+
+    /// Changes a link where it is; nothing if it is not there.
+    pub(crate) fn edit_link(&mut self, id: LinkId, change: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.get_mut(&id) {
+            change(link);
+            self.index.dense.put_link(&self.domain.catalog, link);
         }
     }
 
@@ -319,6 +410,7 @@ impl OrganizationTree {
         self.used.insert(support.engineer.uuid());
         self.belongs(support.organization, Belonging::Support(support.id));
         self.index.supported.insert((support.engineer, support.organization));
+        self.index.dense.set_engineer(support.engineer, true);
         self.supports.insert(support.id, support);
     }
 
@@ -328,6 +420,8 @@ impl OrganizationTree {
         let (engineer, organization) = (support.engineer, support.organization);
         if !self.support(organization).any(|other| other.engineer == engineer) {
             self.index.supported.remove(&(engineer, organization));
+            let elsewhere = Index::row(&self.index.supported, engineer).next().is_some();
+            self.index.dense.set_engineer(engineer, elsewhere);
         }
     }
 

@@ -496,19 +496,17 @@ impl LinkEvent {
                 opted_out: BTreeSet::new(),
             }),
             Self::Changed { link, terms, present, .. } => {
-                if let Some(link) = tree.links.get_mut(link) {
-                    (link.terms, link.present) = (terms.clone(), present.clone());
-                }
+                tree.edit_link(*link, |link| (link.terms, link.present) = (terms.clone(), present.clone()));
             }
             Self::OptedOut { organization, link } => {
-                if let Some(link) = tree.links.get_mut(link) {
+                tree.edit_link(*link, |link| {
                     link.opted_out.insert(*organization);
-                }
+                });
             }
             Self::OptedIn { organization, link } => {
-                if let Some(link) = tree.links.get_mut(link) {
+                tree.edit_link(*link, |link| {
                     link.opted_out.remove(organization);
-                }
+                });
             }
             Self::Ended { link, .. } => tree.drop_link(*link),
         }

@@ -457,11 +457,11 @@ impl MemberEvent {
         match *self {
             Self::UserKnown { principal } => {
                 tree.used.insert(principal.uuid());
-                tree.principals.insert(principal, Principal::User);
+                tree.put_principal(principal, Principal::User);
             }
             Self::IdentityCreated { principal, home } => {
                 tree.used.insert(principal.uuid());
-                tree.principals.insert(principal, Principal::Machine { home });
+                tree.put_principal(principal, Principal::Machine { home });
             }
             Self::Added { organization, principal } => {
                 let member = Member { since: commit.at, suspended: false, grants: Vec::new() };
@@ -498,9 +498,7 @@ impl MemberEvent {
 
 impl OrganizationTree {
     fn set_suspended(&mut self, organization: OrganizationId, principal: PrincipalId, suspended: bool) {
-        if let Some(member) = self.members.get_mut(&(organization, principal)) {
-            member.suspended = suspended;
-        }
+        self.edit_member(organization, principal, |member| member.suspended = suspended);
     }
 
     /// MEM-4: removal from the root is from the whole tree; so is that of a machine identity

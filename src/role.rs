@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::catalog::Catalog;
 use crate::access::claim::{Claim, Grantable};
 use crate::access::set::ClaimSet;
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -39,8 +40,17 @@ pub enum RoleRef {
 }
 
 impl RoleRef {
-    const CUSTOMERS: [&str; 4] =
+    pub(crate) const CUSTOMERS: [&str; 4] =
         ["organizations.create", "customers.edit", "customers.deactivate", "capabilities.assign"];
+
+    /// What a ready-made role stands for; a defined one says so itself.
+    pub(crate) fn expand(self, catalog: &Catalog) -> ClaimSet {
+        match self {
+            Self::ManageOrganization => catalog.all_but_owner(),
+            Self::ManageMspCustomers => catalog.customers().clone(),
+            Self::Defined(_) => ClaimSet::new(),
+        }
+    }
 }
 
 impl fmt::Display for RoleRef {
@@ -366,10 +376,7 @@ impl OrganizationTree {
         match privilege {
             Privilege::Claim(grantable) => catalog.gives(grantable, bit),
             Privilege::Role(RoleRef::ManageOrganization) => bit != crate::access::set::OWNER_BIT,
-            Privilege::Role(RoleRef::ManageMspCustomers) => {
-                let claims = RoleRef::CUSTOMERS.iter().filter_map(|name| Claim::new(name).ok());
-                claims.into_iter().any(|claim| catalog.gives(&Grantable::Claim(claim), bit))
-            }
+            Privilege::Role(RoleRef::ManageMspCustomers) => catalog.customers().contains(bit),
             Privilege::Role(RoleRef::Defined(role)) => {
                 self.is_usable(*role, organization)
                     && self
@@ -391,15 +398,11 @@ impl OrganizationTree {
         for privilege in privileges {
             match privilege {
                 Privilege::Claim(grantable) => set.extend(&catalog.expand(grantable)),
-                Privilege::Role(RoleRef::ManageOrganization) => set.extend(&catalog.all_but_owner()),
-                Privilege::Role(RoleRef::ManageMspCustomers) => {
-                    let claims = RoleRef::CUSTOMERS.iter().filter_map(|name| Claim::new(name).ok());
-                    claims.for_each(|claim| set.extend(&catalog.expand(&Grantable::Claim(claim))));
-                }
                 Privilege::Role(RoleRef::Defined(role)) => {
                     let role = self.roles.get(role).filter(|role| self.is_usable(role.id, organization));
                     role.into_iter().flat_map(|role| &role.claims).for_each(|claim| set.extend(&catalog.expand(claim)));
                 }
+                Privilege::Role(ready_made) => set.extend(&ready_made.expand(catalog)),
             }
         }
         set

@@ -251,7 +251,7 @@ rule_errors! {
 impl SubscriptionEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
         let Self::Recorded { subscription, .. } = self;
-        tree.subscription = Some(subscription.clone());
+        tree.put_subscription(Some(subscription.clone()));
     }
 
     pub(crate) fn organizations(&self) -> Vec<OrganizationId> {
@@ -273,18 +273,19 @@ impl OrganizationTree {
     /// Whether the subscription grants a feature at `at`, the grace period included. None on
     /// record grants nothing (LIC-10).
     pub fn grants(&self, feature: &Feature, at: Timestamp) -> bool {
+        self.has_feature(feature) && self.coverage().is_some_and(|window| window.contains(at))
+    }
+
+    fn has_feature(&self, feature: &Feature) -> bool {
         let plan = self.subscription.as_ref().and_then(|subscription| self.rules().plans.get(&subscription.plan));
-        plan.is_some_and(|plan| plan.features.contains(feature)) && self.is_covered(at)
+        plan.is_some_and(|plan| plan.features.contains(feature))
     }
 
-    /// Whether the subscription runs at `at`, or lapsed no longer ago than the grace period.
-    fn is_covered(&self, at: Timestamp) -> bool {
-        let Some(subscription) = &self.subscription else { return false };
-        subscription.is_current(at) || self.grace_end().is_some_and(|end| at < end && self.has_lapsed(at))
-    }
-
-    fn has_lapsed(&self, at: Timestamp) -> bool {
-        self.lapse_instant().is_some_and(|lapse| lapse <= at)
+    /// When the subscription counts: while it runs, and for the grace period after a lapse.
+    fn coverage(&self) -> Option<Window> {
+        let (subscription, lapse) = (self.subscription.as_ref()?, self.lapse_instant());
+        let from = if subscription.is_running() { subscription.term.start() } else { lapse };
+        Window::new(from, self.grace_end().or(lapse)).ok()
     }
 
     /// When the subscription lapses or lapsed: its end, or when it was recorded as past due
@@ -313,9 +314,16 @@ impl OrganizationTree {
         edges.into_iter().flatten().filter(|edge| *edge > at).min()
     }
 
-    /// LIC-4: whether links give access, which they do not after a lapse that suspends.
+    /// LIC-4: when links give access, which they do not after a lapse that suspends.
+    pub(crate) fn links_window(&self) -> Option<Window> {
+        match self.rules().lapse {
+            Lapse::Freeze => Some(Window::ALWAYS),
+            Lapse::Suspend => self.coverage().filter(|_| self.has_feature(&Feature::CrossOrganizationLinks)),
+        }
+    }
+
     pub(crate) fn links_stand(&self, at: Timestamp) -> bool {
-        self.rules().lapse == Lapse::Freeze || self.grants(&Feature::CrossOrganizationLinks, at)
+        self.index.dense.links_stand.is_some_and(|window| window.contains(at))
     }
 
     /// LIC-3: each operation that needs a feature is refused without it.

@@ -122,7 +122,7 @@ impl TransferEvent {
                 tree.prune(*organization);
                 tree.forget_unselected(above);
                 if *organization == tree.root() {
-                    tree.subscription = None;
+                    tree.put_subscription(None);
                     tree.settings = TreeSettings::of(tree.rules());
                 }
             }

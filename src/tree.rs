@@ -51,7 +51,7 @@ pub struct Domain {
 /// snapshot without a lock.
 #[derive(Clone)]
 pub struct OrganizationTree {
-    domain: Arc<Domain>,
+    pub(crate) domain: Arc<Domain>,
     root: OrganizationId,
     version: Version,
     at: Timestamp,
@@ -143,7 +143,7 @@ impl OrganizationTree {
     /// A tree before its first commit; [`FoundTree`](crate::FoundTree) is decided on it, and
     /// stored commits are replayed on it.
     pub fn empty(root: OrganizationId, domain: Arc<Domain>) -> Self {
-        Self {
+        let mut tree = Self {
             settings: TreeSettings::of(&domain.rules),
             domain,
             root,
@@ -166,7 +166,9 @@ impl OrganizationTree {
             used: OrdSet::new(),
             departed: OrdSet::new(),
             index: Index::default(),
-        }
+        };
+        tree.put_subscription(None);
+        tree
     }
 
     /// The same, for a tree that had commits before it became part of another one.

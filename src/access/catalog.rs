@@ -1,11 +1,13 @@
 //! The catalog: every claim that can be granted, declared by the embedder (CLM-2).
 
+use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, Grantable, InvalidClaim};
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::name::CapabilityName;
+use crate::role::RoleRef;
 
 /// What a claim lets one do to what it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,7 +105,9 @@ pub enum InvalidCatalog {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    claims: IndexMap<Claim, Entry>,
+    claims: IndexMap<Claim, Entry, FixedState>,
+    /// What the ready-made role for customers stands for.
+    customers: ClaimSet,
 }
 
 #[derive(Clone, Debug)]
@@ -150,7 +154,7 @@ impl Catalog {
     /// [`InvalidCatalog`] names a claim declared twice, an implied one that is not declared,
     /// or a circle of implications.
     pub fn new(declarations: impl IntoIterator<Item = ClaimDeclaration>) -> Result<Self, InvalidCatalog> {
-        let mut claims = IndexMap::new();
+        let mut claims = IndexMap::default();
         for declaration in own()?.into_iter().chain(declarations) {
             let name = declaration.name.clone();
             let entry = Entry { declaration, closure: ClaimSet::new() };
@@ -158,10 +162,13 @@ impl Catalog {
                 return Err(InvalidCatalog::Twice(name));
             }
         }
-        let mut catalog = Self { claims };
+        let mut catalog = Self { claims, customers: ClaimSet::new() };
         let closures = catalog.closures()?;
         for (entry, closure) in catalog.claims.values_mut().zip(closures) {
             entry.closure = closure;
+        }
+        for name in RoleRef::CUSTOMERS {
+            catalog.customers.extend(&catalog.expand(&Grantable::Claim(Claim::new(name)?)));
         }
         Ok(catalog)
     }
@@ -274,6 +281,10 @@ impl Catalog {
         let mut set = self.expand(&Grantable::Owner);
         set.remove(OWNER_BIT);
         set
+    }
+
+    pub(crate) const fn customers(&self) -> &ClaimSet {
+        &self.customers
     }
 
     /// Every claim of the view kind, and no other (SUP-1).

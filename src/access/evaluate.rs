@@ -31,9 +31,9 @@ use crate::tree::OrganizationTree;
 pub struct Access<'a> {
     pub(super) tree: &'a OrganizationTree,
     /// Whether an organization that is not effectively active answers as if it were.
-    dormant: bool,
+    pub(super) dormant: bool,
     /// Whether a suspended member answers as if they were not.
-    suspended: bool,
+    pub(super) suspended: bool,
     /// Whether each way through nested groups is a route of its own.
     every_path: bool,
 }
@@ -146,11 +146,7 @@ impl<'a> Access<'a> {
 
     /// Everything that a principal may do in an organization.
     pub fn claims(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
-        let mut set = ClaimSet::new();
-        let _: ControlFlow<()> = self.visit(principal, organization, at, &mut |_| {}, &mut |route| {
-            set.extend(&self.expand(&route.gives, organization));
-            Continue(())
-        });
+        let mut set = self.held(principal, organization, at);
         let incapable: Vec<usize> = set.bits().filter(|bit| !self.is_capable(organization, *bit, at)).collect();
         incapable.into_iter().for_each(|bit| set.remove(bit));
         set
@@ -229,19 +225,6 @@ impl<'a> Access<'a> {
         let found = self.visit(principal, organization, at, &mut |_| {}, &mut |route| match route.gives {
             Gives::Home(through) | Gives::Linked(through, _) if through.id() == group => Break(()),
             _ => Continue(()),
-        });
-        found.is_break()
-    }
-
-    pub(super) fn holds(
-        &self,
-        principal: PrincipalId,
-        organization: OrganizationId,
-        bit: usize,
-        at: Timestamp,
-    ) -> bool {
-        let found = self.visit(principal, organization, at, &mut |_| {}, &mut |route| {
-            if self.gives(&route.gives, organization, bit) { Break(()) } else { Continue(()) }
         });
         found.is_break()
     }

@@ -1,11 +1,13 @@
 //! Sets of declared claims, as bits numbered by the catalog.
 
+use smallvec::SmallVec;
+
 /// A set of claims of one [`Catalog`](crate::Catalog), Owner among them or not.
 ///
 /// Bit 0 is Owner; the others follow the catalog's order. There is no limit to their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ClaimSet {
-    words: Vec<u64>,
+    words: SmallVec<[u64; 2]>,
 }
 
 pub(crate) const OWNER_BIT: usize = 0;

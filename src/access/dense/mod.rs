@@ -1,0 +1,264 @@
+//! The dense index: the edges that a check joins, by number and in short rows.
+//!
+//! Identifiers are numbered once, and rows hold numbers: principal to organizations and
+//! groups, organization to groups, group to what it gives. What a row cannot say in a word
+//! (a grant with an end, a link with exclusions) it marks, and the state is asked. It is
+//! derived from the state by the methods here alone, and never stored.
+
+pub(crate) mod numbers;
+mod paged;
+pub(crate) mod row;
+mod words;
+
+use std::collections::BTreeSet;
+
+use imbl::OrdMap;
+use uuid::Uuid;
+
+use self::numbers::{Row, Table};
+use self::paged::Paged;
+use self::row::{Arc, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
+use crate::access::catalog::Catalog;
+use crate::access::set::ClaimSet;
+use crate::group::{Group, Participant};
+use crate::id::{GroupId, OrganizationId, PrincipalId, RoleId};
+use crate::link::{Link, LinkGives, Reach};
+use crate::member::Member;
+use crate::organization::Organization;
+use crate::role::{Privilege, Role, RoleRef};
+use crate::time::Window;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DenseIndex {
+    pub(crate) organizations: Table<OrganizationRow>,
+    pub(crate) principals: Table<PrincipalRow>,
+    pub(crate) groups: Table<GroupRow>,
+    pub(crate) roles: Table<RoleRow>,
+    /// Every set of privileges that was ever held at once; there are few, and none is forgotten.
+    pub(crate) sets: Paged<SetRow>,
+    interned: OrdMap<BTreeSet<Privilege>, u32>,
+    /// How many organizations are themselves inactive; without any, no path is walked.
+    pub(crate) inactive: usize,
+    /// How many links reach beyond their target; without any, no ancestor is looked at.
+    pub(crate) reaching: usize,
+    /// How many groups are in groups; without any, no group is followed.
+    pub(crate) nestings: usize,
+    /// When links give access; none if never (LIC-4).
+    pub(crate) links_stand: Option<Window>,
+}
+
+impl PartialEq for DenseIndex {
+    fn eq(&self, other: &Self) -> bool {
+        (self.inactive, self.reaching, self.nestings, self.links_stand)
+            == (other.inactive, other.reaching, other.nestings, other.links_stand)
+            && self.edges() == other.edges()
+    }
+}
+
+fn adjust(count: &mut usize, before: bool, after: bool) {
+    match (before, after) {
+        (false, true) => *count = count.saturating_add(1),
+        (true, false) => *count = count.saturating_sub(1),
+        _ => {}
+    }
+}
+
+impl DenseIndex {
+    pub(crate) fn put_organization(&mut self, organization: &Organization) {
+        let ancestors: Vec<u32> =
+            organization.ancestors().iter().map(|id| self.organizations.number(id.uuid())).collect();
+        let (_, Some(row)) = self.organizations.edit(organization.id().uuid()) else { return };
+        row.set_ancestors(&ancestors);
+        let before = row.inactive;
+        (row.there, row.inactive) = (true, !organization.is_itself_active());
+        adjust(&mut self.inactive, before, !organization.is_itself_active());
+    }
+
+    pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
+        let (_, Some(row)) = self.organizations.edit(id.uuid()) else { return };
+        let before = row.inactive;
+        (row.there, row.inactive) = (false, false);
+        row.set_ancestors(&[]);
+        adjust(&mut self.inactive, before, false);
+    }
+
+    pub(crate) fn set_known(&mut self, principal: PrincipalId, known: bool) {
+        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+            row.known = known;
+        }
+    }
+
+    pub(crate) fn set_engineer(&mut self, principal: PrincipalId, engineer: bool) {
+        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+            row.engineer = engineer;
+        }
+    }
+
+    pub(crate) fn put_member(
+        &mut self,
+        catalog: &Catalog,
+        organization: OrganizationId,
+        principal: PrincipalId,
+        member: &Member,
+    ) {
+        let timed = member.grants.iter().any(|grant| grant.window != Window::ALWAYS);
+        let set = (!timed).then(|| self.set(catalog, member.grants.iter().map(|grant| &grant.privilege)));
+        self.set_holding(organization, principal, Some(Holding::new(set, member.suspended)));
+    }
+
+    pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
+        self.set_holding(organization, principal, None);
+    }
+
+    fn set_holding(&mut self, organization: OrganizationId, principal: PrincipalId, holding: Option<Holding>) {
+        let organization = self.organizations.number(organization.uuid());
+        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+            row.set_membership(organization, holding);
+        }
+    }
+
+    /// What a group gives and where it lives; its participants are put by themselves.
+    pub(crate) fn put_group(&mut self, catalog: &Catalog, group: &Group) {
+        let home = self.organizations.number(group.organization.uuid());
+        let gives = self.set(catalog, &group.gives);
+        let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
+        let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
+        (row.home, row.gives, row.passes) = (home, gives, passes);
+        if let Some(row) = self.organizations.get_mut(home) {
+            row.set_active(number, Some(Way::Home));
+        }
+    }
+
+    pub(crate) fn drop_group(&mut self, group: &Group) {
+        let home = self.organizations.number(group.organization.uuid());
+        let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
+        row.home = NONE;
+        if let Some(row) = self.organizations.get_mut(home) {
+            row.set_active(number, None);
+        }
+    }
+
+    pub(crate) fn set_participant(&mut self, group: GroupId, participant: Participant, is_in: bool) {
+        let group = self.groups.number(group.uuid());
+        match participant {
+            Participant::Principal(principal) => {
+                if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+                    row.set_group(group, is_in);
+                }
+            }
+            Participant::Group(nested) => {
+                if let (_, Some(row)) = self.groups.edit(nested.uuid())
+                    && row.set_outer(group, is_in)
+                {
+                    adjust(&mut self.nestings, !is_in, is_in);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) {
+        let terms = &link.terms;
+        let given = match &terms.gives {
+            LinkGives::Inherit if terms.makes_owners => Way::MakesOwners,
+            LinkGives::Inherit => Way::Inherit,
+            LinkGives::Narrowed(narrowed) => {
+                let passes = |privilege: &&Privilege| terms.makes_owners || **privilege != Privilege::OWNER;
+                Way::Narrowed(self.set(catalog, narrowed.iter().filter(passes)))
+            }
+        };
+        let plain = terms.window == Window::ALWAYS && terms.exclusions.is_empty() && link.opted_out.is_empty();
+        let here = if plain && (terms.future || link.present.contains(&link.target)) { given } else { Way::Ask };
+        let below = if plain && terms.future { given } else { Way::Ask };
+        let reach = Arc { way: below, children_only: terms.reach == Reach::Children };
+        self.set_link(link, Some(here), (terms.reach != Reach::Target).then_some(reach));
+    }
+
+    pub(crate) fn drop_link(&mut self, link: &Link) {
+        self.set_link(link, None, None);
+    }
+
+    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Arc>) {
+        let group = self.groups.number(link.group.uuid());
+        if let (_, Some(row)) = self.organizations.edit(link.target.uuid()) {
+            row.set_active(group, here);
+            let before = row.set_reaching(group, below);
+            adjust(&mut self.reaching, before, below.is_some());
+        }
+    }
+
+    pub(crate) fn put_role(&mut self, catalog: &Catalog, role: &Role) {
+        let home = self.organizations.number(role.organization.uuid());
+        if let (_, Some(row)) = self.roles.edit(role.id.uuid()) {
+            row.home = home;
+            row.claims = ClaimSet::new();
+            role.claims.iter().for_each(|claim| row.claims.extend(&catalog.expand(claim)));
+        }
+    }
+
+    pub(crate) fn drop_role(&mut self, role: RoleId) {
+        if let (_, Some(row)) = self.roles.edit(role.uuid()) {
+            row.home = NONE;
+        }
+    }
+
+    /// The number of a set of privileges.
+    fn set<'p>(&mut self, catalog: &Catalog, privileges: impl IntoIterator<Item = &'p Privilege>) -> u32 {
+        let privileges: BTreeSet<Privilege> = privileges.into_iter().cloned().collect();
+        if let Some(set) = self.interned.get(&privileges) {
+            return *set;
+        }
+        let mut row = SetRow::default();
+        for privilege in &privileges {
+            match privilege {
+                Privilege::Claim(claim) => row.claims.extend(&catalog.expand(claim)),
+                Privilege::Role(RoleRef::Defined(role)) => {
+                    let role = self.roles.number(role.uuid());
+                    row.roles.splice(0..0, &[role]);
+                }
+                Privilege::Role(ready_made) => row.claims.extend(&ready_made.expand(catalog)),
+            }
+        }
+        let number = self.sets.push(row);
+        self.interned.insert(privileges, number);
+        number
+    }
+
+    /// Every edge, by identifier and in words, sorted: two indexes of one state say the same,
+    /// however their numbers were given.
+    pub(crate) fn edges(&self) -> BTreeSet<(&'static str, Uuid, Uuid, String)> {
+        let mut edges = BTreeSet::new();
+        let organization = |number: u32| self.organizations.get(number).map(Row::id).unwrap_or_default();
+        let group = |number: u32| self.groups.get(number).map(Row::id).unwrap_or_default();
+        let set = |number: u32| self.interned.iter().find(|(_, other)| **other == number).map(|(set, _)| set);
+        let described = |way: Way| match way {
+            Way::Narrowed(number) => format!("{:?}", set(number)),
+            way => format!("{way:?}"),
+        };
+        for row in self.organizations.rows().filter(|row| row.there) {
+            let above: Vec<Uuid> = row.ancestors().iter().map(|number| organization(*number)).collect();
+            edges.insert(("organization", row.id(), row.id(), format!("{above:?} {}", row.inactive)));
+        }
+        for row in self.organizations.rows() {
+            let arcs = row.arcs().map(|(number, arc)| (group(number), described(arc.way), arc.children_only));
+            edges.extend(arcs.map(|(group, way, near)| ("arc", row.id(), group, format!("{way} {near}"))));
+        }
+        for row in self.principals.rows() {
+            let marks = format!("{} {}", row.known, row.engineer);
+            edges.extend((row.known || row.engineer).then_some(("principal", row.id(), row.id(), marks)));
+            edges.extend(row.groups().iter().map(|number| ("in", row.id(), group(*number), String::new())));
+            let held = row.memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
+            edges.extend(
+                held.map(|(place, set, held)| ("member", row.id(), place, format!("{set:?} {}", held.is_suspended()))),
+            );
+        }
+        for row in self.groups.rows() {
+            edges.extend(row.outer().iter().map(|outer| ("nested", row.id(), group(*outer), String::new())));
+            let gives = format!("{:?} {:?}", set(row.gives), set(row.passes));
+            edges.extend((row.home != NONE).then(|| ("group", row.id(), organization(row.home), gives)));
+        }
+        for row in self.roles.rows().filter(|row| row.home != NONE) {
+            edges.insert(("role", row.id(), organization(row.home), format!("{:?}", row.claims)));
+        }
+        edges
+    }
+}

@@ -1,0 +1,368 @@
+//! The walk of a check: from a principal's row and an organization's, by number and without
+//! allocating, to whatever gives something.
+//!
+//! It goes the same ways as [`Access::visit`], which also says which way it was. What a row
+//! marks as more than a word can say is asked of the state.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use super::dense::DenseIndex;
+use super::dense::numbers::Row;
+use super::dense::row::{NONE, OrganizationRow, PrincipalRow, Way};
+use super::evaluate::{Access, Gives};
+use super::set::ClaimSet;
+use crate::id::{GroupId, OrganizationId, PrincipalId};
+use crate::time::Timestamp;
+
+/// An organization by its number, with its row.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) number: u32,
+    pub(super) row: &'a OrganizationRow,
+}
+
+/// Something that is held.
+pub(super) enum Gift<'a> {
+    /// A set of privileges.
+    Set(u32),
+    /// What a link gives of the set that its group gives.
+    Narrowed { to: u32, of: u32 },
+    /// What the state gives.
+    State(Gives<'a>),
+}
+
+impl<'a> Access<'a> {
+    const fn index(&self) -> &'a DenseIndex {
+        &self.tree.index.dense
+    }
+
+    /// Whether a principal holds the claim numbered `bit` there, whatever it requires.
+    #[inline]
+    pub(super) fn holds_at(&self, principal: &'a PrincipalRow, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
+        self.walk(
+            principal,
+            place,
+            at,
+            |gift| if self.gift_gives(&gift, place, bit) { Break(()) } else { Continue(()) },
+        )
+        .is_break()
+    }
+
+    pub(super) fn holds(
+        &self,
+        principal: PrincipalId,
+        organization: OrganizationId,
+        bit: usize,
+        at: Timestamp,
+    ) -> bool {
+        let index = self.index();
+        let (Some((_, principal)), Some((number, row))) =
+            (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
+        else {
+            return false;
+        };
+        self.holds_at(principal, Place { number, row }, bit, at)
+    }
+
+    /// Everything that a principal holds there, whatever it requires.
+    pub(super) fn held(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
+        let (index, mut held) = (self.index(), ClaimSet::new());
+        let (Some((_, principal)), Some((number, row))) =
+            (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
+        else {
+            return held;
+        };
+        let place = Place { number, row };
+        let _: ControlFlow<()> = self.walk(principal, place, at, |gift| {
+            match gift {
+                Gift::Set(set) => self.extend_by(&mut held, set, place),
+                Gift::Narrowed { to, of } => {
+                    let (mut narrowed, mut given) = (ClaimSet::new(), ClaimSet::new());
+                    self.extend_by(&mut narrowed, to, place);
+                    self.extend_by(&mut given, of, place);
+                    held.extend(&narrowed.without(&narrowed.without(&given)));
+                }
+                Gift::State(gives) => held.extend(&self.expand(&gives, organization)),
+            }
+            Continue(())
+        });
+        held
+    }
+
+    fn extend_by(&self, held: &mut ClaimSet, set: u32, place: Place<'_>) {
+        let Some(row) = self.index().sets.get(set) else { return };
+        held.extend(&row.claims);
+        for role in row.roles.as_slice().iter().filter_map(|role| self.index().roles.get(*role)) {
+            if is_usable(role.home, place) {
+                held.extend(&role.claims);
+            }
+        }
+    }
+
+    #[inline]
+    fn gift_gives(&self, gift: &Gift<'a>, place: Place<'_>, bit: usize) -> bool {
+        match gift {
+            Gift::Set(set) => self.set_gives(*set, place, bit),
+            Gift::Narrowed { to, of } => self.set_gives(*to, place, bit) && self.set_gives(*of, place, bit),
+            Gift::State(gives) => {
+                let organization = OrganizationId::new(place.row.id());
+                organization.is_ok_and(|organization| self.gives(gives, organization, bit))
+            }
+        }
+    }
+
+    #[inline]
+    fn set_gives(&self, set: u32, place: Place<'_>, bit: usize) -> bool {
+        let Some(row) = self.index().sets.get(set) else { return false };
+        let by_role = |role: &u32| {
+            let role = self.index().roles.get(*role);
+            role.is_some_and(|role| role.claims.contains(bit) && is_usable(role.home, place))
+        };
+        row.claims.contains(bit) || row.roles.as_slice().iter().any(by_role)
+    }
+
+    /// HIE-10: whether an organization answers, being there and effectively active.
+    #[inline]
+    fn answers(&self, place: Place<'_>) -> bool {
+        let index = self.index();
+        let inactive = |number: &u32| index.organizations.get(*number).is_some_and(|row| row.inactive);
+        self.dormant
+            || (place.row.there
+                && (index.inactive == 0 || !(place.row.inactive || place.row.ancestors().iter().any(inactive))))
+    }
+
+    /// Walks everything that a principal holds in an organization, until `each` breaks.
+    #[inline]
+    fn walk<B>(
+        &self,
+        principal: &'a PrincipalRow,
+        place: Place<'a>,
+        at: Timestamp,
+        mut each: impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if !self.answers(place) {
+            return Continue(());
+        }
+        if principal.engineer {
+            self.walk_support(principal, place, at, &mut each)?;
+        }
+        let direct = principal.holding(place.number);
+        // MEM-7: a suspended user is denied there, whatever the path.
+        if !principal.known || (!self.suspended && direct.is_some_and(|holding| holding.is_suspended())) {
+            return Continue(());
+        }
+        match direct.map(|holding| holding.set()) {
+            Some(Some(set)) => each(Gift::Set(set))?,
+            Some(None) => self.walk_grants(principal, place, at, &mut each)?,
+            None => {}
+        }
+        for group in principal.groups() {
+            if self.index().nestings == 0 {
+                self.walk_group(*group, principal, place, at, &mut each)?;
+            } else if self.counts(*group, principal) {
+                self.walk_nest(*group, place, at, &mut each)?;
+            }
+        }
+        Continue(())
+    }
+
+    #[cold]
+    fn walk_support<B>(
+        &self,
+        principal: &PrincipalRow,
+        place: Place<'_>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let (Ok(engineer), Ok(organization)) = (PrincipalId::new(principal.id()), OrganizationId::new(place.row.id()))
+        else {
+            return Continue(());
+        };
+        let given = self.tree.support_of(engineer, organization).filter(|(_, window)| window.contains(at));
+        given.map(|(support, _)| Gift::State(Gives::Support(support))).try_for_each(each)
+    }
+
+    /// Grants of which one has a start or an end.
+    fn walk_grants<B>(
+        &self,
+        principal: &PrincipalRow,
+        place: Place<'_>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let (Ok(principal), Ok(organization)) = (PrincipalId::new(principal.id()), OrganizationId::new(place.row.id()))
+        else {
+            return Continue(());
+        };
+        let member = self.tree.members.get(&(organization, principal));
+        let grants = member.into_iter().flat_map(|member| &member.grants).filter(|grant| grant.window.contains(at));
+        grants.map(|grant| Gift::State(Gives::Privilege(&grant.privilege))).try_for_each(each)
+    }
+
+    /// MEM-1: a group counts for those who are members, and not suspended, where it lives.
+    #[inline]
+    fn counts(&self, group: u32, principal: &PrincipalRow) -> bool {
+        let home = self.index().groups.get(group).map_or(NONE, |row| row.home);
+        principal.holding(home).is_some_and(|holding| self.suspended || !holding.is_suspended())
+    }
+
+    /// What a group gives there, to one of its members by themselves.
+    #[inline]
+    fn walk_group<B>(
+        &self,
+        group: u32,
+        principal: &PrincipalRow,
+        place: Place<'a>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let active = place.row.active(group);
+        if (active.is_some() || self.index().reaching > 0) && self.counts(group, principal) {
+            self.walk_active(group, active, place, at, each)?;
+        }
+        Continue(())
+    }
+
+    /// What a group and those that it is nested in give there.
+    fn walk_nest<B>(
+        &self,
+        group: u32,
+        place: Place<'a>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let mut seen: SmallVec<[u32; 24]> = SmallVec::new();
+        seen.push(group);
+        let mut next = 0;
+        while let Some(group) = seen.get(next).copied() {
+            next = next.saturating_add(1);
+            self.walk_active(group, place.row.active(group), place, at, each)?;
+            let outer = self.index().groups.get(group).map(|row| row.outer()).unwrap_or_default();
+            for outer in outer {
+                if !seen.contains(outer) && self.is_nested(group, *outer, at) {
+                    seen.push(*outer);
+                }
+            }
+        }
+        Continue(())
+    }
+
+    /// GRP-3: whether a group counts as a member of another: it lives there too, or is linked
+    /// there.
+    fn is_nested(&self, group: u32, outer: u32, at: Timestamp) -> bool {
+        let index = self.index();
+        let (Some(row), Some(outer)) = (index.groups.get(group), index.groups.get(outer)) else { return false };
+        if row.home == outer.home {
+            return row.home != NONE;
+        }
+        let Some(home) = index.organizations.get(outer.home) else { return false };
+        let place = Place { number: outer.home, row: home };
+        let mut any = |_: Gift<'a>| Break(());
+        home.active(group).is_some_and(|way| self.walk_linked(group, way, place, place, at, &mut any).is_break())
+            || self.walk_reach(group, place, at, &mut any).is_break()
+    }
+
+    /// What a group gives there, by living there or by its links.
+    #[inline]
+    fn walk_active<B>(
+        &self,
+        group: u32,
+        active: Option<Way>,
+        place: Place<'a>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let Some(row) = self.index().groups.get(group).filter(|row| row.home != NONE) else { return Continue(()) };
+        if row.home == place.number {
+            return each(Gift::Set(row.gives));
+        }
+        // GRP-4: a link counts below where its group lives.
+        if !place.row.ancestors().contains(&row.home) {
+            return Continue(());
+        }
+        if let Some(way) = active {
+            self.walk_linked(group, way, place, place, at, each)?;
+        }
+        self.walk_reach(group, place, at, each)
+    }
+
+    /// What a link of a group to `target` gives in `place`, which it reaches.
+    #[inline]
+    fn walk_linked<B>(
+        &self,
+        group: u32,
+        way: Way,
+        target: Place<'a>,
+        place: Place<'a>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let index = self.index();
+        // LIC-4: after a lapse that suspends, links give nothing.
+        let (Some(row), true) = (index.groups.get(group), index.links_stand.is_some_and(|window| window.contains(at)))
+        else {
+            return Continue(());
+        };
+        match way {
+            Way::Inherit => each(Gift::Set(row.passes)),
+            Way::MakesOwners => each(Gift::Set(row.gives)),
+            Way::Narrowed(to) => each(Gift::Narrowed { to, of: row.gives }),
+            Way::Home => Continue(()),
+            Way::Ask => self.walk_link(row.id(), target.row.id(), place.row.id(), at, each),
+        }
+    }
+
+    /// What the links of a group to an organization above give there, by their reach (GRP-8).
+    fn walk_reach<B>(
+        &self,
+        group: u32,
+        place: Place<'a>,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let index = self.index();
+        if index.reaching == 0 {
+            return Continue(());
+        }
+        let Some((parent, _)) = place.row.ancestors().split_last() else { return Continue(()) };
+        for above in place.row.ancestors() {
+            let Some(target) = index.organizations.get(*above) else { continue };
+            let Some(arc) = target.reaching(group) else { continue };
+            if arc.children_only && above != parent {
+                continue;
+            }
+            self.walk_linked(group, arc.way, Place { number: *above, row: target }, place, at, each)?;
+        }
+        Continue(())
+    }
+
+    /// What a link that a word does not describe gives there.
+    #[cold]
+    fn walk_link<B>(
+        &self,
+        group: Uuid,
+        target: Uuid,
+        place: Uuid,
+        at: Timestamp,
+        each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let ids = (GroupId::new(group), OrganizationId::new(target), OrganizationId::new(place));
+        let (Ok(group), Ok(target), Ok(organization)) = ids else { return Continue(()) };
+        let tree = self.tree;
+        let link = tree.index.link_at.get(&(group, target)).and_then(|link| tree.links.get(link));
+        let counts = link.filter(|link| link.terms.window.contains(at) && tree.is_in_reach(link, organization));
+        match (counts, tree.groups.get(&group)) {
+            (Some(link), Some(group)) => each(Gift::State(Gives::Linked(group, link))),
+            _ => Continue(()),
+        }
+    }
+}
+
+/// CLM-3: whether a role that lives at `home` is usable in an organization.
+#[inline]
+fn is_usable(home: u32, place: Place<'_>) -> bool {
+    home != NONE && (home == place.number || place.row.ancestors().contains(&home))
+}
