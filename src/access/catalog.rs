@@ -1,6 +1,5 @@
 //! The catalog: every claim that can be granted, declared by the embedder (CLM-2).
 
-use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +104,9 @@ pub enum InvalidCatalog {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    claims: IndexMap<Claim, Entry, FixedState>,
+    claims: IndexMap<Claim, Entry>,
+    /// Where each claim is, by the hash of its name: half empty, and probed in order.
+    places: Box<[Option<(u64, usize)>]>,
     /// What the ready-made role for customers stands for.
     customers: ClaimSet,
 }
@@ -154,7 +155,7 @@ impl Catalog {
     /// [`InvalidCatalog`] names a claim declared twice, an implied one that is not declared,
     /// or a circle of implications.
     pub fn new(declarations: impl IntoIterator<Item = ClaimDeclaration>) -> Result<Self, InvalidCatalog> {
-        let mut claims = IndexMap::default();
+        let mut claims = IndexMap::new();
         for declaration in own()?.into_iter().chain(declarations) {
             let name = declaration.name.clone();
             let entry = Entry { declaration, closure: ClaimSet::new() };
@@ -162,7 +163,8 @@ impl Catalog {
                 return Err(InvalidCatalog::Twice(name));
             }
         }
-        let mut catalog = Self { claims, customers: ClaimSet::new() };
+        let places = places(claims.keys());
+        let mut catalog = Self { claims, places, customers: ClaimSet::new() };
         let closures = catalog.closures()?;
         for (entry, closure) in catalog.claims.values_mut().zip(closures) {
             entry.closure = closure;
@@ -299,9 +301,53 @@ impl Catalog {
         self.claims.get_index_of(claim).map(|index| index.saturating_add(1))
     }
 
+    /// The claims that require a capability.
+    pub(crate) fn requiring(&self) -> impl Iterator<Item = (usize, &ClaimDeclaration)> {
+        let numbered = self.claims.values().enumerate();
+        let numbered = numbered.map(|(index, entry)| (index.saturating_add(1), &entry.declaration));
+        numbered.filter(|(_, declaration)| declaration.requires.is_some())
+    }
+
+    /// The number of a claim, and its declaration.
+    #[inline]
+    pub(crate) fn numbered(&self, claim: &Claim) -> Option<(usize, &ClaimDeclaration)> {
+        let mask = self.places.len().wrapping_sub(1);
+        let mut place = start(claim, mask);
+        loop {
+            let (hash, index) = (*self.places.get(place)?)?;
+            if hash == claim.hash
+                && let Some((name, entry)) = self.claims.get_index(index)
+                && name == claim
+            {
+                return Some((index.saturating_add(1), &entry.declaration));
+            }
+            place = place.wrapping_add(1) & mask;
+        }
+    }
+
     pub(crate) fn by_bit(&self, bit: usize) -> Option<&ClaimDeclaration> {
         self.claims.get_index(bit.checked_sub(1)?).map(|(_, entry)| &entry.declaration)
     }
+}
+
+#[inline]
+fn start(claim: &Claim, mask: usize) -> usize {
+    usize::try_from(claim.hash & u64::from(u32::MAX)).unwrap_or_default() & mask
+}
+
+fn places<'c>(claims: impl ExactSizeIterator<Item = &'c Claim>) -> Box<[Option<(u64, usize)>]> {
+    let mut places = vec![None; claims.len().saturating_mul(2).next_power_of_two()];
+    let mask = places.len().wrapping_sub(1);
+    for (index, claim) in claims.enumerate() {
+        let mut place = start(claim, mask);
+        while places.get(place).is_some_and(Option::is_some) {
+            place = place.wrapping_add(1) & mask;
+        }
+        if let Some(free) = places.get_mut(place) {
+            *free = Some((claim.hash, index));
+        }
+    }
+    places.into()
 }
 
 fn own() -> Result<Vec<ClaimDeclaration>, InvalidClaim> {

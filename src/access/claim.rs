@@ -1,8 +1,10 @@
 //! Claims: dotted names, and what can be granted of them.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::str::FromStr;
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 /// Why a claim's name was refused.
@@ -22,9 +24,13 @@ pub struct InvalidClaim(String);
 /// assert!("Backups Restore".parse::<Claim>().is_err());
 /// # Ok::<(), bailiwick::InvalidClaim>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Claim(Box<str>);
+pub struct Claim {
+    name: Box<str>,
+    /// Of the name, so that a check need not read it twice.
+    pub(super) hash: u64,
+}
 
 impl Claim {
     /// The most characters a name can have.
@@ -38,7 +44,7 @@ impl Claim {
                 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
         };
         if name.len() <= Self::LIMIT && name != Grantable::OWNER && name.split('.').all(word) {
-            Ok(Self(name.into()))
+            Ok(Self { name: name.into(), hash: FixedState::default().hash_one(name) })
         } else {
             Err(InvalidClaim(name.chars().take(Self::LIMIT).collect()))
         }
@@ -46,24 +52,30 @@ impl Claim {
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 
     /// Whether this claim lies below `family`: `backups.restore` below `backups`.
     pub fn is_below(&self, family: &Claim) -> bool {
-        self.0.strip_prefix(family.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        self.name.strip_prefix(family.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+impl Hash for Claim {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.name)
     }
 }
 
 impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Claim({})", self.0)
+        write!(f, "Claim({})", self.name)
     }
 }
 
@@ -83,7 +95,7 @@ impl TryFrom<String> for Claim {
 
 impl From<Claim> for String {
     fn from(claim: Claim) -> String {
-        claim.0.into()
+        claim.name.into()
     }
 }
 

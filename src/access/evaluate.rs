@@ -9,7 +9,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use serde::{Deserialize, Serialize};
 
-use super::catalog::AccessKind;
+use super::catalog::{AccessKind, ClaimDeclaration};
 use super::claim::Claim;
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::event::Version;
@@ -109,8 +109,13 @@ impl<'a> Access<'a> {
     /// Whether a principal may do `claim` in `organization` at `at`. Everything that is not
     /// given by some path is denied, what does not exist included (CLM-7).
     pub fn allows(&self, principal: PrincipalId, organization: OrganizationId, claim: &Claim, at: Timestamp) -> bool {
-        let Some(bit) = self.tree.catalog().bit(claim) else { return false };
-        self.is_capable(organization, bit, at) && self.holds(principal, organization, bit, at)
+        let Some((bit, declaration)) = self.tree.catalog().numbered(claim) else { return false };
+        self.holds(principal, organization, bit, at) && self.provides(organization, declaration, at)
+    }
+
+    /// LIC-8: whether the capability that a claim requires, if any, is effective.
+    fn provides(&self, organization: OrganizationId, declaration: &ClaimDeclaration, at: Timestamp) -> bool {
+        declaration.requires.as_ref().is_none_or(|capability| self.tree.is_capable(organization, capability, at))
     }
 
     /// Whether a principal owns an organization, directly or through a group.
@@ -147,8 +152,11 @@ impl<'a> Access<'a> {
     /// Everything that a principal may do in an organization.
     pub fn claims(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
         let mut set = self.held(principal, organization, at);
-        let incapable: Vec<usize> = set.bits().filter(|bit| !self.is_capable(organization, *bit, at)).collect();
-        incapable.into_iter().for_each(|bit| set.remove(bit));
+        for (bit, declaration) in self.tree.catalog().requiring() {
+            if set.contains(bit) && !self.provides(organization, declaration, at) {
+                set.remove(bit);
+            }
+        }
         set
     }
 
@@ -227,12 +235,6 @@ impl<'a> Access<'a> {
             _ => Continue(()),
         });
         found.is_break()
-    }
-
-    /// LIC-8: whether the capability that a claim requires, if any, is effective.
-    fn is_capable(&self, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
-        let required = self.tree.catalog().by_bit(bit).and_then(|declaration| declaration.requires.as_ref());
-        required.is_none_or(|capability| self.tree.is_capable(organization, capability, at))
     }
 
     /// Whether a route gives the claim numbered `bit`.

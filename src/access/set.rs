@@ -46,6 +46,7 @@ impl ClaimSet {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, bit: usize) -> bool {
         self.words.get(bit / WORD).is_some_and(|word| word & (1 << (bit % WORD)) != 0)
     }

@@ -10,19 +10,12 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::dense::DenseIndex;
-use super::dense::numbers::Row;
-use super::dense::row::{NONE, OrganizationRow, PrincipalRow, Way};
+use super::dense::row::{AboveRow, NONE, Place, SetRow, Standing, Way};
+use super::dense::trie::Row;
 use super::evaluate::{Access, Gives};
 use super::set::ClaimSet;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
 use crate::time::Timestamp;
-
-/// An organization by its number, with its row.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) number: u32,
-    pub(super) row: &'a OrganizationRow,
-}
 
 /// Something that is held.
 pub(super) enum Gift<'a> {
@@ -41,7 +34,7 @@ impl<'a> Access<'a> {
 
     /// Whether a principal holds the claim numbered `bit` there, whatever it requires.
     #[inline]
-    pub(super) fn holds_at(&self, principal: &'a PrincipalRow, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
+    pub(super) fn holds_at(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
         self.walk(
             principal,
             place,
@@ -59,24 +52,24 @@ impl<'a> Access<'a> {
         at: Timestamp,
     ) -> bool {
         let index = self.index();
-        let (Some((_, principal)), Some((number, row))) =
+        let (Some(principal), Some(row)) =
             (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
         else {
             return false;
         };
-        self.holds_at(principal, Place { number, row }, bit, at)
+        self.holds_at(principal.standing(), row.place(), bit, at)
     }
 
     /// Everything that a principal holds there, whatever it requires.
     pub(super) fn held(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
         let (index, mut held) = (self.index(), ClaimSet::new());
-        let (Some((_, principal)), Some((number, row))) =
+        let (Some(principal), Some(row)) =
             (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
         else {
             return held;
         };
-        let place = Place { number, row };
-        let _: ControlFlow<()> = self.walk(principal, place, at, |gift| {
+        let place = row.place();
+        let _: ControlFlow<()> = self.walk(principal.standing(), place, at, |gift| {
             match gift {
                 Gift::Set(set) => self.extend_by(&mut held, set, place),
                 Gift::Narrowed { to, of } => {
@@ -117,28 +110,31 @@ impl<'a> Access<'a> {
     #[inline]
     fn set_gives(&self, set: u32, place: Place<'_>, bit: usize) -> bool {
         let Some(row) = self.index().sets.get(set) else { return false };
-        let by_role = |role: &u32| {
-            let role = self.index().roles.get(*role);
-            role.is_some_and(|role| role.claims.contains(bit) && is_usable(role.home, place))
-        };
-        row.claims.contains(bit) || row.roles.as_slice().iter().any(by_role)
+        row.claims.contains(bit) || (row.has_roles && self.roles_give(row, place, bit))
+    }
+
+    fn roles_give(&self, row: &SetRow, place: Place<'_>, bit: usize) -> bool {
+        row.roles
+            .as_slice()
+            .iter()
+            .filter_map(|role| self.index().roles.get(*role))
+            .any(|role| role.claims.contains(bit) && is_usable(role.home, place))
     }
 
     /// HIE-10: whether an organization answers, being there and effectively active.
     #[inline]
     fn answers(&self, place: Place<'_>) -> bool {
         let index = self.index();
-        let inactive = |number: &u32| index.organizations.get(*number).is_some_and(|row| row.inactive);
-        self.dormant
-            || (place.row.there
-                && (index.inactive == 0 || !(place.row.inactive || place.row.ancestors().iter().any(inactive))))
+        let inactive = |number: &u32| index.above.get(*number).is_some_and(|row| row.inactive);
+        let path = || place.ancestors.iter().chain([&place.number]);
+        self.dormant || (place.row.there && (index.inactive == 0 || !path().any(inactive)))
     }
 
     /// Walks everything that a principal holds in an organization, until `each` breaks.
     #[inline]
     fn walk<B>(
         &self,
-        principal: &'a PrincipalRow,
+        principal: Standing<'a>,
         place: Place<'a>,
         at: Timestamp,
         mut each: impl FnMut(Gift<'a>) -> ControlFlow<B>,
@@ -146,12 +142,12 @@ impl<'a> Access<'a> {
         if !self.answers(place) {
             return Continue(());
         }
-        if principal.engineer {
+        if principal.row.engineer {
             self.walk_support(principal, place, at, &mut each)?;
         }
         let direct = principal.holding(place.number);
         // MEM-7: a suspended user is denied there, whatever the path.
-        if !principal.known || (!self.suspended && direct.is_some_and(|holding| holding.is_suspended())) {
+        if !principal.row.known || (!self.suspended && direct.is_some_and(|holding| holding.is_suspended())) {
             return Continue(());
         }
         match direct.map(|holding| holding.set()) {
@@ -159,7 +155,7 @@ impl<'a> Access<'a> {
             Some(None) => self.walk_grants(principal, place, at, &mut each)?,
             None => {}
         }
-        for group in principal.groups() {
+        for group in principal.groups {
             if self.index().nestings == 0 {
                 self.walk_group(*group, principal, place, at, &mut each)?;
             } else if self.counts(*group, principal) {
@@ -172,12 +168,13 @@ impl<'a> Access<'a> {
     #[cold]
     fn walk_support<B>(
         &self,
-        principal: &PrincipalRow,
+        principal: Standing<'_>,
         place: Place<'_>,
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (Ok(engineer), Ok(organization)) = (PrincipalId::new(principal.id()), OrganizationId::new(place.row.id()))
+        let (Ok(engineer), Ok(organization)) =
+            (PrincipalId::new(principal.row.id()), OrganizationId::new(place.row.id()))
         else {
             return Continue(());
         };
@@ -188,12 +185,13 @@ impl<'a> Access<'a> {
     /// Grants of which one has a start or an end.
     fn walk_grants<B>(
         &self,
-        principal: &PrincipalRow,
+        principal: Standing<'_>,
         place: Place<'_>,
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (Ok(principal), Ok(organization)) = (PrincipalId::new(principal.id()), OrganizationId::new(place.row.id()))
+        let (Ok(principal), Ok(organization)) =
+            (PrincipalId::new(principal.row.id()), OrganizationId::new(place.row.id()))
         else {
             return Continue(());
         };
@@ -204,9 +202,9 @@ impl<'a> Access<'a> {
 
     /// MEM-1: a group counts for those who are members, and not suspended, where it lives.
     #[inline]
-    fn counts(&self, group: u32, principal: &PrincipalRow) -> bool {
+    fn counts(&self, group: u32, principal: Standing<'_>) -> bool {
         let home = self.index().groups.get(group).map_or(NONE, |row| row.home);
-        principal.holding(home).is_some_and(|holding| self.suspended || !holding.is_suspended())
+        principal.takes_part(home, self.suspended)
     }
 
     /// What a group gives there, to one of its members by themselves.
@@ -214,12 +212,12 @@ impl<'a> Access<'a> {
     fn walk_group<B>(
         &self,
         group: u32,
-        principal: &PrincipalRow,
+        principal: Standing<'_>,
         place: Place<'a>,
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let active = place.row.active(group);
+        let active = place.active(group);
         if (active.is_some() || self.index().reaching > 0) && self.counts(group, principal) {
             self.walk_active(group, active, place, at, each)?;
         }
@@ -239,7 +237,7 @@ impl<'a> Access<'a> {
         let mut next = 0;
         while let Some(group) = seen.get(next).copied() {
             next = next.saturating_add(1);
-            self.walk_active(group, place.row.active(group), place, at, each)?;
+            self.walk_active(group, place.active(group), place, at, each)?;
             let outer = self.index().groups.get(group).map(|row| row.outer()).unwrap_or_default();
             for outer in outer {
                 if !seen.contains(outer) && self.is_nested(group, *outer, at) {
@@ -258,10 +256,11 @@ impl<'a> Access<'a> {
         if row.home == outer.home {
             return row.home != NONE;
         }
-        let Some(home) = index.organizations.get(outer.home) else { return false };
-        let place = Place { number: outer.home, row: home };
+        let home = index.above.get(outer.home).and_then(|home| index.organizations.find(home.id));
+        let Some(place) = home.map(|row| row.place()) else { return false };
         let mut any = |_: Gift<'a>| Break(());
-        home.active(group).is_some_and(|way| self.walk_linked(group, way, place, place, at, &mut any).is_break())
+        let active = place.active(group);
+        active.is_some_and(|way| self.walk_linked(group, way, place.row.id(), place, at, &mut any).is_break())
             || self.walk_reach(group, place, at, &mut any).is_break()
     }
 
@@ -280,11 +279,11 @@ impl<'a> Access<'a> {
             return each(Gift::Set(row.gives));
         }
         // GRP-4: a link counts below where its group lives.
-        if !place.row.ancestors().contains(&row.home) {
+        if !place.ancestors.contains(&row.home) {
             return Continue(());
         }
         if let Some(way) = active {
-            self.walk_linked(group, way, place, place, at, each)?;
+            self.walk_linked(group, way, place.row.id(), place, at, each)?;
         }
         self.walk_reach(group, place, at, each)
     }
@@ -295,7 +294,7 @@ impl<'a> Access<'a> {
         &self,
         group: u32,
         way: Way,
-        target: Place<'a>,
+        target: Uuid,
         place: Place<'a>,
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
@@ -311,7 +310,7 @@ impl<'a> Access<'a> {
             Way::MakesOwners => each(Gift::Set(row.gives)),
             Way::Narrowed(to) => each(Gift::Narrowed { to, of: row.gives }),
             Way::Home => Continue(()),
-            Way::Ask => self.walk_link(row.id(), target.row.id(), place.row.id(), at, each),
+            Way::Ask => self.walk_link(row.id(), target, place.row.id(), at, each),
         }
     }
 
@@ -327,14 +326,14 @@ impl<'a> Access<'a> {
         if index.reaching == 0 {
             return Continue(());
         }
-        let Some((parent, _)) = place.row.ancestors().split_last() else { return Continue(()) };
-        for above in place.row.ancestors() {
-            let Some(target) = index.organizations.get(*above) else { continue };
+        let Some((parent, _)) = place.ancestors.split_last() else { return Continue(()) };
+        for above in place.ancestors {
+            let Some(target): Option<&AboveRow> = index.above.get(*above) else { continue };
             let Some(arc) = target.reaching(group) else { continue };
             if arc.children_only && above != parent {
                 continue;
             }
-            self.walk_linked(group, arc.way, Place { number: *above, row: target }, place, at, each)?;
+            self.walk_linked(group, arc.way, target.id, place, at, each)?;
         }
         Continue(())
     }
@@ -364,5 +363,5 @@ impl<'a> Access<'a> {
 /// CLM-3: whether a role that lives at `home` is usable in an organization.
 #[inline]
 fn is_usable(home: u32, place: Place<'_>) -> bool {
-    home != NONE && (home == place.number || place.row.ancestors().contains(&home))
+    home != NONE && (home == place.number || place.ancestors.contains(&home))
 }

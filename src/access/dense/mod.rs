@@ -5,9 +5,9 @@
 //! (a grant with an end, a link with exclusions) it marks, and the state is asked. It is
 //! derived from the state by the methods here alone, and never stored.
 
-pub(crate) mod numbers;
 mod paged;
 pub(crate) mod row;
+pub(crate) mod trie;
 mod words;
 
 use std::collections::BTreeSet;
@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 use imbl::OrdMap;
 use uuid::Uuid;
 
-use self::numbers::{Row, Table};
 use self::paged::Paged;
-use self::row::{Arc, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
+use self::row::{AboveRow, Arc, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
+use self::trie::{Numbered, Row, Trie};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
 use crate::group::{Group, Participant};
@@ -28,12 +28,14 @@ use crate::organization::Organization;
 use crate::role::{Privilege, Role, RoleRef};
 use crate::time::Window;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct DenseIndex {
-    pub(crate) organizations: Table<OrganizationRow>,
-    pub(crate) principals: Table<PrincipalRow>,
-    pub(crate) groups: Table<GroupRow>,
-    pub(crate) roles: Table<RoleRow>,
+    pub(crate) principals: Trie<PrincipalRow>,
+    pub(crate) organizations: Trie<OrganizationRow>,
+    /// By the numbers of organizations.
+    pub(crate) above: Paged<AboveRow>,
+    pub(crate) groups: Numbered<GroupRow>,
+    pub(crate) roles: Numbered<RoleRow>,
     /// Every set of privileges that was ever held at once; there are few, and none is forgotten.
     pub(crate) sets: Paged<SetRow>,
     interned: OrdMap<BTreeSet<Privilege>, u32>,
@@ -45,6 +47,27 @@ pub(crate) struct DenseIndex {
     pub(crate) nestings: usize,
     /// When links give access; none if never (LIC-4).
     pub(crate) links_stand: Option<Window>,
+}
+
+impl Default for DenseIndex {
+    fn default() -> Self {
+        let mut sets = Paged::default();
+        // What is held by a member who holds nothing is the first set.
+        let nothing = sets.push(SetRow::default());
+        Self {
+            principals: Trie::default(),
+            organizations: Trie::default(),
+            above: Paged::default(),
+            groups: Numbered::default(),
+            roles: Numbered::default(),
+            sets,
+            interned: OrdMap::unit(BTreeSet::new(), nothing),
+            inactive: 0,
+            reaching: 0,
+            nestings: 0,
+            links_stand: None,
+        }
+    }
 }
 
 impl PartialEq for DenseIndex {
@@ -65,31 +88,48 @@ fn adjust(count: &mut usize, before: bool, after: bool) {
 
 impl DenseIndex {
     pub(crate) fn put_organization(&mut self, organization: &Organization) {
-        let ancestors: Vec<u32> =
-            organization.ancestors().iter().map(|id| self.organizations.number(id.uuid())).collect();
-        let (_, Some(row)) = self.organizations.edit(organization.id().uuid()) else { return };
-        row.set_ancestors(&ancestors);
-        let before = row.inactive;
-        (row.there, row.inactive) = (true, !organization.is_itself_active());
-        adjust(&mut self.inactive, before, !organization.is_itself_active());
+        let ancestors: Vec<u32> = organization.ancestors().iter().map(|id| self.number(*id)).collect();
+        self.place(organization.id(), true, &ancestors, !organization.is_itself_active());
     }
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
-        let (_, Some(row)) = self.organizations.edit(id.uuid()) else { return };
-        let before = row.inactive;
-        (row.there, row.inactive) = (false, false);
-        row.set_ancestors(&[]);
-        adjust(&mut self.inactive, before, false);
+        self.place(id, false, &[], false);
+    }
+
+    fn place(&mut self, id: OrganizationId, there: bool, ancestors: &[u32], inactive: bool) {
+        let number = self.number(id);
+        if let Some(row) = self.organizations.edit(id.uuid()) {
+            row.there = there;
+            row.set_ancestors(ancestors);
+        }
+        if self.above.get(number).is_some_and(|row| row.inactive != inactive)
+            && let Some(row) = self.above.get_mut(number)
+        {
+            row.inactive = inactive;
+            adjust(&mut self.inactive, !inactive, inactive);
+        }
+    }
+
+    /// The number of an organization; a new one if it was not seen before.
+    fn number(&mut self, id: OrganizationId) -> u32 {
+        if let Some(number) = self.organizations.find(id.uuid()).and_then(|row| row.number) {
+            return number;
+        }
+        let number = self.above.push(AboveRow::of(id.uuid()));
+        if let Some(row) = self.organizations.edit(id.uuid()) {
+            row.number = Some(number);
+        }
+        number
     }
 
     pub(crate) fn set_known(&mut self, principal: PrincipalId, known: bool) {
-        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+        if let Some(row) = self.principals.edit(principal.uuid()) {
             row.known = known;
         }
     }
 
     pub(crate) fn set_engineer(&mut self, principal: PrincipalId, engineer: bool) {
-        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+        if let Some(row) = self.principals.edit(principal.uuid()) {
             row.engineer = engineer;
         }
     }
@@ -111,30 +151,32 @@ impl DenseIndex {
     }
 
     fn set_holding(&mut self, organization: OrganizationId, principal: PrincipalId, holding: Option<Holding>) {
-        let organization = self.organizations.number(organization.uuid());
-        if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+        let organization = self.number(organization);
+        if let Some(row) = self.principals.edit(principal.uuid()) {
             row.set_membership(organization, holding);
         }
     }
 
     /// What a group gives and where it lives; its participants are put by themselves.
     pub(crate) fn put_group(&mut self, catalog: &Catalog, group: &Group) {
-        let home = self.organizations.number(group.organization.uuid());
+        let home = self.number(group.organization);
         let gives = self.set(catalog, &group.gives);
         let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
         let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
         (row.home, row.gives, row.passes) = (home, gives, passes);
-        if let Some(row) = self.organizations.get_mut(home) {
-            row.set_active(number, Some(Way::Home));
-        }
+        self.set_active(group.organization, number, Some(Way::Home));
     }
 
     pub(crate) fn drop_group(&mut self, group: &Group) {
-        let home = self.organizations.number(group.organization.uuid());
         let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
         row.home = NONE;
-        if let Some(row) = self.organizations.get_mut(home) {
-            row.set_active(number, None);
+        self.set_active(group.organization, number, None);
+    }
+
+    fn set_active(&mut self, organization: OrganizationId, group: u32, way: Option<Way>) {
+        self.number(organization);
+        if let Some(row) = self.organizations.edit(organization.uuid()) {
+            row.set_active(group, way);
         }
     }
 
@@ -142,7 +184,7 @@ impl DenseIndex {
         let group = self.groups.number(group.uuid());
         match participant {
             Participant::Principal(principal) => {
-                if let (_, Some(row)) = self.principals.edit(principal.uuid()) {
+                if let Some(row) = self.principals.edit(principal.uuid()) {
                     row.set_group(group, is_in);
                 }
             }
@@ -179,15 +221,17 @@ impl DenseIndex {
 
     fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Arc>) {
         let group = self.groups.number(link.group.uuid());
-        if let (_, Some(row)) = self.organizations.edit(link.target.uuid()) {
-            row.set_active(group, here);
+        self.set_active(link.target, group, here);
+        let target = self.number(link.target);
+        let changes = self.above.get(target).is_some_and(|row| row.reaching(group) != below);
+        if let Some(row) = self.above.get_mut(target).filter(|_| changes) {
             let before = row.set_reaching(group, below);
             adjust(&mut self.reaching, before, below.is_some());
         }
     }
 
     pub(crate) fn put_role(&mut self, catalog: &Catalog, role: &Role) {
-        let home = self.organizations.number(role.organization.uuid());
+        let home = self.number(role.organization);
         if let (_, Some(row)) = self.roles.edit(role.id.uuid()) {
             row.home = home;
             row.claims = ClaimSet::new();
@@ -214,6 +258,7 @@ impl DenseIndex {
                 Privilege::Role(RoleRef::Defined(role)) => {
                     let role = self.roles.number(role.uuid());
                     row.roles.splice(0..0, &[role]);
+                    row.has_roles = true;
                 }
                 Privilege::Role(ready_made) => row.claims.extend(&ready_made.expand(catalog)),
             }
@@ -227,36 +272,43 @@ impl DenseIndex {
     /// however their numbers were given.
     pub(crate) fn edges(&self) -> BTreeSet<(&'static str, Uuid, Uuid, String)> {
         let mut edges = BTreeSet::new();
-        let organization = |number: u32| self.organizations.get(number).map(Row::id).unwrap_or_default();
+        let organization = |number: u32| self.above.get(number).map(|row| row.id).unwrap_or_default();
         let group = |number: u32| self.groups.get(number).map(Row::id).unwrap_or_default();
         let set = |number: u32| self.interned.iter().find(|(_, other)| **other == number).map(|(set, _)| set);
         let described = |way: Way| match way {
             Way::Narrowed(number) => format!("{:?}", set(number)),
             way => format!("{way:?}"),
         };
-        for row in self.organizations.rows().filter(|row| row.there) {
-            let above: Vec<Uuid> = row.ancestors().iter().map(|number| organization(*number)).collect();
-            edges.insert(("organization", row.id(), row.id(), format!("{above:?} {}", row.inactive)));
+        for row in self.organizations.iter() {
+            let above: Vec<Uuid> = row.place().ancestors.iter().map(|number| organization(*number)).collect();
+            edges.extend(row.there.then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
+            let place = row.place();
+            let active = place.active_pairs().map(|(number, arc)| (group(number), described(arc.way)));
+            edges.extend(active.map(|(group, way)| ("active", row.id(), group, way)));
         }
-        for row in self.organizations.rows() {
-            let arcs = row.arcs().map(|(number, arc)| (group(number), described(arc.way), arc.children_only));
-            edges.extend(arcs.map(|(group, way, near)| ("arc", row.id(), group, format!("{way} {near}"))));
+        for row in self.above.iter() {
+            edges.extend(row.inactive.then(|| ("inactive", row.id, row.id, String::new())));
+            let reaching = row.reaching_pairs().map(|(number, arc)| (group(number), arc));
+            edges.extend(reaching.map(|(group, arc)| {
+                ("reaching", row.id, group, format!("{} {}", described(arc.way), arc.children_only))
+            }));
         }
-        for row in self.principals.rows() {
+        for row in self.principals.iter() {
             let marks = format!("{} {}", row.known, row.engineer);
             edges.extend((row.known || row.engineer).then_some(("principal", row.id(), row.id(), marks)));
-            edges.extend(row.groups().iter().map(|number| ("in", row.id(), group(*number), String::new())));
-            let held = row.memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
+            edges.extend(row.standing().groups.iter().map(|number| ("in", row.id(), group(*number), String::new())));
+            let held =
+                row.standing().memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
             edges.extend(
                 held.map(|(place, set, held)| ("member", row.id(), place, format!("{set:?} {}", held.is_suspended()))),
             );
         }
-        for row in self.groups.rows() {
+        for row in self.groups.iter() {
             edges.extend(row.outer().iter().map(|outer| ("nested", row.id(), group(*outer), String::new())));
             let gives = format!("{:?} {:?}", set(row.gives), set(row.passes));
             edges.extend((row.home != NONE).then(|| ("group", row.id(), organization(row.home), gives)));
         }
-        for row in self.roles.rows().filter(|row| row.home != NONE) {
+        for row in self.roles.iter().filter(|row| row.home != NONE) {
             edges.insert(("role", row.id(), organization(row.home), format!("{:?}", row.claims)));
         }
         edges

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::numbers::Row;
+use super::trie::Row;
 use super::words::Words;
 use crate::access::set::ClaimSet;
 
@@ -17,6 +17,8 @@ pub(crate) struct Holding(u32);
 impl Holding {
     const SUSPENDED: u32 = 1 << 31;
     const TIMED: u32 = 1 << 30;
+    /// The empty set, which is always the first.
+    const NOTHING: Self = Self(0);
 
     /// Of a set; its number is far below the marks.
     pub(crate) const fn new(set: Option<u32>, suspended: bool) -> Self {
@@ -93,17 +95,29 @@ fn words_of(pairs: u32) -> usize {
     usize::try_from(pairs).unwrap_or(usize::MAX).saturating_mul(2)
 }
 
-/// Pairs sorted by their first half, within a longer list.
-fn search(pairs: &[u32], first: u32) -> Result<usize, usize> {
-    let (pairs, _) = pairs.as_chunks::<2>();
+/// Pairs sorted by their first half.
+type Pairs = [[u32; 2]];
+
+/// The pairs at the beginning of a list.
+#[inline]
+fn split_pairs(words: &[u32], pairs: u32) -> (&Pairs, &[u32]) {
+    let (pairs, rest) = words.split_at_checked(words_of(pairs)).unwrap_or((words, &[]));
+    (pairs.as_chunks::<2>().0, rest)
+}
+
+fn search(pairs: &Pairs, first: u32) -> Result<usize, usize> {
     pairs.binary_search_by_key(&first, |[key, _]| *key)
 }
 
 #[inline]
-fn second(pairs: &[u32], first: u32) -> Option<u32> {
-    let (pairs, _) = pairs.as_chunks::<2>();
+fn has(sorted: &[u32], word: u32) -> bool {
+    if sorted.len() > 16 { sorted.binary_search(&word).is_ok() } else { sorted.contains(&word) }
+}
+
+#[inline]
+fn second(pairs: &Pairs, first: u32) -> Option<u32> {
     if pairs.len() > 8 {
-        let found = pairs.binary_search_by_key(&first, |[key, _]| *key).ok()?;
+        let found = search(pairs, first).ok()?;
         return pairs.get(found).map(|[_, second]| *second);
     }
     pairs.iter().find(|[key, _]| *key == first).map(|[_, second]| *second)
@@ -117,12 +131,15 @@ pub(crate) struct PrincipalRow {
     pub(crate) known: bool,
     /// Whether they are an engineer with support access to some organization.
     pub(crate) engineer: bool,
-    memberships: u32,
-    /// Pairs of organization and holding, then groups; each part sorted.
-    words: Words,
+    holding: u32,
+    bare: u32,
+    /// Pairs of an organization and what is held there; then the organizations where nothing
+    /// is; then groups. Each part is sorted.
+    words: Words<15>,
 }
 
 impl Row for PrincipalRow {
+    #[inline]
     fn id(&self) -> Uuid {
         self.id
     }
@@ -131,50 +148,82 @@ impl Row for PrincipalRow {
     }
 }
 
-impl PrincipalRow {
-    #[inline]
-    fn groups_from(&self) -> usize {
-        words_of(self.memberships)
-    }
+/// A principal's row, taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    pub(crate) row: &'a PrincipalRow,
+    held: &'a Pairs,
+    bare: &'a [u32],
+    pub(crate) groups: &'a [u32],
+}
 
-    #[inline]
-    fn pairs(&self) -> &[u32] {
-        self.words.as_slice().get(..self.groups_from()).unwrap_or_default()
-    }
-
+impl<'a> Standing<'a> {
+    /// What they hold where they are a member and hold something.
     #[inline]
     pub(crate) fn holding(&self, organization: u32) -> Option<Holding> {
-        second(self.pairs(), organization).map(Holding)
+        second(self.held, organization).map(Holding)
     }
 
-    pub(crate) fn memberships(&self) -> impl Iterator<Item = (u32, Holding)> + '_ {
-        self.pairs().as_chunks::<2>().0.iter().map(|[organization, holding]| (*organization, Holding(*holding)))
-    }
-
+    /// Whether they are a member, and not suspended.
     #[inline]
-    pub(crate) fn groups(&self) -> &[u32] {
-        self.words.as_slice().get(self.groups_from()..).unwrap_or_default()
+    pub(crate) fn takes_part(&self, organization: u32, even_suspended: bool) -> bool {
+        has(self.bare, organization)
+            || self.holding(organization).is_some_and(|holding| even_suspended || !holding.is_suspended())
+    }
+
+    pub(crate) fn memberships(&self) -> impl Iterator<Item = (u32, Holding)> + 'a {
+        let held = self.held.iter().map(|[place, holding]| (*place, Holding(*holding)));
+        held.chain(self.bare.iter().map(|place| (*place, Holding::NOTHING)))
+    }
+}
+
+impl PrincipalRow {
+    #[inline]
+    pub(crate) fn standing(&self) -> Standing<'_> {
+        let (held, rest) = split_pairs(self.words.as_slice(), self.holding);
+        let bare = usize::try_from(self.bare).unwrap_or(usize::MAX);
+        let (bare, groups) = rest.split_at_checked(bare).unwrap_or((rest, &[]));
+        Standing { row: self, held, bare, groups }
+    }
+
+    fn bare_from(&self) -> usize {
+        words_of(self.holding)
+    }
+
+    fn groups_from(&self) -> usize {
+        self.bare_from().saturating_add(usize::try_from(self.bare).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn set_membership(&mut self, organization: u32, holding: Option<Holding>) {
-        let found = search(self.pairs(), organization);
-        let (Ok(place) | Err(place)) = found;
-        let start = place.saturating_mul(2);
-        let end = start.saturating_add(if found.is_ok() { 2 } else { 0 });
-        match holding {
-            Some(Holding(holding)) => self.words.splice(start..end, &[organization, holding]),
-            None => self.words.splice(start..end, &[]),
+        if let Ok(place) = search(self.standing().held, organization) {
+            let start = place.saturating_mul(2);
+            self.words.splice(start..start.saturating_add(2), &[]);
+            self.holding = self.holding.saturating_sub(1);
+        } else if let Ok(place) = self.standing().bare.binary_search(&organization) {
+            let start = self.bare_from().saturating_add(place);
+            self.words.splice(start..start.saturating_add(1), &[]);
+            self.bare = self.bare.saturating_sub(1);
         }
-        match (found.is_ok(), holding.is_some()) {
-            (false, true) => self.memberships = self.memberships.saturating_add(1),
-            (true, false) => self.memberships = self.memberships.saturating_sub(1),
-            _ => {}
+        match holding {
+            Some(Holding::NOTHING) => {
+                let (Ok(place) | Err(place)) = self.standing().bare.binary_search(&organization);
+                let start = self.bare_from().saturating_add(place);
+                self.words.splice(start..start, &[organization]);
+                self.bare = self.bare.saturating_add(1);
+            }
+            Some(Holding(holding)) => {
+                let (Ok(place) | Err(place)) = search(self.standing().held, organization);
+                let start = place.saturating_mul(2);
+                self.words.splice(start..start, &[organization, holding]);
+                self.holding = self.holding.saturating_add(1);
+            }
+            None => {}
         }
     }
 
     pub(crate) fn set_group(&mut self, group: u32, is_in: bool) {
         let from = self.groups_from();
-        match (self.groups().binary_search(&group), is_in) {
+        match (self.standing().groups.binary_search(&group), is_in) {
             (Err(place), true) => {
                 let place = from.saturating_add(place);
                 self.words.splice(place..place, &[group]);
@@ -188,22 +237,21 @@ impl PrincipalRow {
     }
 }
 
-/// An organization: what is above it, and which groups are active there or below.
+/// An organization: what is above it, and which groups are active there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OrganizationRow {
     id: Uuid,
+    /// The number that stands for it in other rows, once it has one.
+    pub(crate) number: Option<u32>,
     /// Whether it is there: neither removed nor departed.
     pub(crate) there: bool,
-    /// Whether it was itself deactivated.
-    pub(crate) inactive: bool,
     ancestors: u16,
-    active: u32,
-    /// The ancestors from the root down; then pairs of a group and how it is active; then
-    /// pairs of a group and how a link to here reaches further down. Pairs are sorted.
-    words: Words,
+    /// The ancestors from the root down, then pairs of a group and how it is active, sorted.
+    words: Words<9>,
 }
 
 impl Row for OrganizationRow {
+    #[inline]
     fn id(&self) -> Uuid {
         self.id
     }
@@ -212,83 +260,105 @@ impl Row for OrganizationRow {
     }
 }
 
-impl OrganizationRow {
-    #[inline]
-    fn active_from(&self) -> usize {
-        usize::from(self.ancestors)
-    }
+/// An organization's row, taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) row: &'a OrganizationRow,
+    pub(crate) number: u32,
+    /// From the root down.
+    pub(crate) ancestors: &'a [u32],
+    active: &'a Pairs,
+}
 
-    #[inline]
-    fn reaching_from(&self) -> usize {
-        self.active_from().saturating_add(words_of(self.active))
-    }
-
-    #[inline]
-    pub(crate) fn ancestors(&self) -> &[u32] {
-        self.words.as_slice().get(..self.active_from()).unwrap_or_default()
-    }
-
-    #[inline]
-    fn active_pairs(&self) -> &[u32] {
-        self.words.as_slice().get(self.active_from()..self.reaching_from()).unwrap_or_default()
-    }
-
-    #[inline]
-    fn reaching_pairs(&self) -> &[u32] {
-        self.words.as_slice().get(self.reaching_from()..).unwrap_or_default()
-    }
-
+impl Place<'_> {
     /// How a group is active there, its own links alone.
     #[inline]
     pub(crate) fn active(&self, group: u32) -> Option<Way> {
-        second(self.active_pairs(), group).map(|word| Arc::unpack(word).way)
+        second(self.active, group).map(|word| Arc::unpack(word).way)
     }
 
-    /// How a link of a group to here reaches further down.
+    pub(crate) fn active_pairs(&self) -> impl Iterator<Item = (u32, Arc)> + '_ {
+        unpacked(self.active)
+    }
+}
+
+impl OrganizationRow {
     #[inline]
-    pub(crate) fn reaching(&self, group: u32) -> Option<Arc> {
-        second(self.reaching_pairs(), group).map(Arc::unpack)
+    pub(crate) fn place(&self) -> Place<'_> {
+        let words = self.words.as_slice();
+        let (ancestors, active) = words.split_at_checked(usize::from(self.ancestors)).unwrap_or((words, &[]));
+        Place { row: self, number: self.number.unwrap_or(NONE), ancestors, active: active.as_chunks::<2>().0 }
     }
 
     pub(crate) fn set_ancestors(&mut self, ancestors: &[u32]) {
-        self.words.splice(0..self.active_from(), ancestors);
+        self.words.splice(0..usize::from(self.ancestors), ancestors);
         // Levels are limited far below this (HIE-2).
         self.ancestors = u16::try_from(ancestors.len()).unwrap_or(u16::MAX);
     }
 
     pub(crate) fn set_active(&mut self, group: u32, way: Option<Way>) {
-        let arc = way.map(|way| Arc { way, children_only: false });
-        let (from, found) = (self.active_from(), search(self.active_pairs(), group));
-        self.set_pair(from, found, group, arc);
-        match (found.is_ok(), way.is_some()) {
-            (false, true) => self.active = self.active.saturating_add(1),
-            (true, false) => self.active = self.active.saturating_sub(1),
-            _ => {}
-        }
+        let (from, arc) = (usize::from(self.ancestors), way.map(|way| Arc { way, children_only: false }));
+        let found = search(self.place().active, group);
+        set_pair(&mut self.words, from, found, group, arc);
+    }
+}
+
+/// What an organization is to those below it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AboveRow {
+    pub(crate) id: Uuid,
+    /// Whether it was itself deactivated.
+    pub(crate) inactive: bool,
+    /// Pairs of a group and how a link to here reaches further down, sorted.
+    reaching: Words<1>,
+}
+
+impl AboveRow {
+    pub(crate) fn of(id: Uuid) -> Self {
+        Self { id, ..Self::default() }
+    }
+
+    #[inline]
+    fn pairs(&self) -> &Pairs {
+        self.reaching.as_slice().as_chunks::<2>().0
+    }
+
+    /// How a link of a group to here reaches further down.
+    #[inline]
+    pub(crate) fn reaching(&self, group: u32) -> Option<Arc> {
+        second(self.pairs(), group).map(Arc::unpack)
     }
 
     /// Whether one was there before.
     pub(crate) fn set_reaching(&mut self, group: u32, arc: Option<Arc>) -> bool {
-        let (from, found) = (self.reaching_from(), search(self.reaching_pairs(), group));
-        self.set_pair(from, found, group, arc);
+        let found = search(self.pairs(), group);
+        set_pair(&mut self.reaching, 0, found, group, arc);
         found.is_ok()
     }
 
-    fn set_pair(&mut self, from: usize, found: Result<usize, usize>, group: u32, arc: Option<Arc>) {
-        let (Ok(place) | Err(place)) = found;
-        let start = from.saturating_add(place.saturating_mul(2));
-        let end = start.saturating_add(if found.is_ok() { 2 } else { 0 });
-        match arc {
-            Some(arc) => self.words.splice(start..end, &[group, arc.pack()]),
-            None => self.words.splice(start..end, &[]),
-        }
+    pub(crate) fn reaching_pairs(&self) -> impl Iterator<Item = (u32, Arc)> + '_ {
+        unpacked(self.pairs())
     }
+}
 
-    /// The pairs, for a comparison.
-    pub(crate) fn arcs(&self) -> impl Iterator<Item = (u32, Arc)> + '_ {
-        let pairs = self.active_pairs().as_chunks::<2>().0.iter().chain(self.reaching_pairs().as_chunks::<2>().0);
-        pairs.map(|[group, word]| (*group, Arc::unpack(*word)))
+fn set_pair<const N: usize>(
+    words: &mut Words<N>,
+    from: usize,
+    found: Result<usize, usize>,
+    group: u32,
+    arc: Option<Arc>,
+) {
+    let (Ok(place) | Err(place)) = found;
+    let start = from.saturating_add(place.saturating_mul(2));
+    let end = start.saturating_add(if found.is_ok() { 2 } else { 0 });
+    match arc {
+        Some(arc) => words.splice(start..end, &[group, arc.pack()]),
+        None => words.splice(start..end, &[]),
     }
+}
+
+fn unpacked(pairs: &Pairs) -> impl Iterator<Item = (u32, Arc)> + '_ {
+    pairs.iter().map(|[group, word]| (*group, Arc::unpack(*word)))
 }
 
 /// A group: where it lives, what it gives, and what it is nested in.
@@ -302,7 +372,7 @@ pub(crate) struct GroupRow {
     /// What it gives below, where a link makes no owners (GRP-2).
     pub(crate) passes: u32,
     /// The groups that hold it.
-    outer: Words,
+    outer: Words<3>,
 }
 
 impl Default for GroupRow {
@@ -365,5 +435,6 @@ impl Row for RoleRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SetRow {
     pub(crate) claims: ClaimSet,
-    pub(crate) roles: Words,
+    pub(crate) has_roles: bool,
+    pub(crate) roles: Words<3>,
 }

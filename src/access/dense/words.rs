@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-const INLINE: usize = 13;
-
 /// A list of numbers. Cloning a long one shares it, so that copying a page of rows costs the
 /// same whatever they hold.
 #[derive(Clone, Debug)]
-pub(crate) enum Words {
+pub(crate) enum Words<const INLINE: usize> {
     Inline(u8, [u32; INLINE]),
     Shared(Arc<[u32]>),
 }
 
-impl Default for Words {
+impl<const INLINE: usize> Default for Words<INLINE> {
     fn default() -> Self {
         Self::Inline(0, [0; INLINE])
     }
 }
 
-impl Words {
+impl<const INLINE: usize> Words<INLINE> {
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u32] {
         match self {
@@ -50,7 +48,7 @@ mod tests {
 
     #[test]
     fn it_splices_as_a_vector_does() {
-        let (mut words, mut plain) = (Words::default(), Vec::new());
+        let (mut words, mut plain) = (Words::<5>::default(), Vec::new());
         for number in 0..40_u32 {
             let middle = plain.len() / 2;
             words.splice(middle..middle, &[number, number + 100]);

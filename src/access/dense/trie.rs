@@ -1,0 +1,268 @@
+//! Rows by identifier: a hash table in pieces, each cloned in no time and copied alone when it
+//! is changed, so that no single write has to move much.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use uuid::Uuid;
+
+use super::paged::Paged;
+
+/// A row that knows whose it is.
+pub(crate) trait Row: Clone + Default {
+    /// Whose row it is; nil for one that is not in use.
+    fn id(&self) -> Uuid;
+
+    /// An empty row of this one.
+    fn of(id: Uuid) -> Self;
+}
+
+/// Rows, found by their identifier and never removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Trie<R> {
+    root: Node<R>,
+}
+
+/// A table that is probed in order, or 64 of them chosen by six bits of the hash.
+#[derive(Clone, Debug)]
+enum Node<R> {
+    Table { used: usize, rows: Arc<[R]> },
+    Branch(Arc<[Node<R>]>),
+}
+
+const BITS: u32 = 6;
+const CHILDREN: u64 = 1 << BITS;
+/// A table of more rows is split, so that a write copies no more than this.
+const MOST_ROWS: usize = 256;
+/// Where the bits of a hash that choose a branch end; the others choose a place in a table.
+const DEEPEST: u32 = 30;
+
+/// The hash of an identifier. It is the same in every process, so that a replay is a replay.
+#[inline]
+pub(crate) fn hash(id: Uuid) -> u64 {
+    FixedState::with_seed(0x6261_696c_6977_6963).hash_one(id.as_u128())
+}
+
+/// A place among the children of a branch.
+#[inline]
+fn child(bits: u64) -> usize {
+    usize::try_from(bits % CHILDREN).unwrap_or_default()
+}
+
+/// The place in a table from which a row is looked for.
+#[inline]
+fn start(hash: u64, mask: usize) -> usize {
+    usize::try_from(hash >> 32).unwrap_or_default() & mask
+}
+
+impl<R: Row> Default for Trie<R> {
+    fn default() -> Self {
+        Self { root: Node::empty() }
+    }
+}
+
+impl<R: Row> Trie<R> {
+    #[inline]
+    pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
+        let mut node = &self.root;
+        let hash = hash(id);
+        let mut bits = hash;
+        let rows = loop {
+            match node {
+                Node::Branch(children) => node = children.get(child(bits))?,
+                Node::Table { rows, .. } => break rows,
+            }
+            bits >>= BITS;
+        };
+        let mask = rows.len().wrapping_sub(1);
+        let mut place = start(hash, mask);
+        loop {
+            let row = rows.get(place)?;
+            if row.id() == id {
+                return Some(row);
+            }
+            if row.id().is_nil() {
+                return None;
+            }
+            place = place.wrapping_add(1) & mask;
+        }
+    }
+
+    /// The row of an identifier, to be changed; a new one if it was not seen before.
+    pub(crate) fn edit(&mut self, id: Uuid) -> Option<&mut R> {
+        if self.find(id).is_none() {
+            self.root.insert(R::of(id), 0);
+        }
+        let hash = hash(id);
+        let (mut node, mut bits) = (&mut self.root, hash);
+        let rows = loop {
+            match node {
+                Node::Branch(children) => node = Arc::make_mut(children).get_mut(child(bits))?,
+                Node::Table { rows, .. } => break Arc::make_mut(rows),
+            }
+            bits >>= BITS;
+        };
+        let mask = rows.len().wrapping_sub(1);
+        let mut place = start(hash, mask);
+        while rows.get(place)?.id() != id {
+            place = place.wrapping_add(1) & mask;
+        }
+        rows.get_mut(place)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
+        let mut waiting = vec![&self.root];
+        let tables = std::iter::from_fn(move || {
+            loop {
+                match waiting.pop()? {
+                    Node::Branch(children) => waiting.extend(children.iter()),
+                    Node::Table { rows, .. } => return Some(rows),
+                }
+            }
+        });
+        tables.flat_map(|rows| rows.iter()).filter(|row| !row.id().is_nil())
+    }
+}
+
+impl<R: Row> Node<R> {
+    fn empty() -> Self {
+        Self::of_size(2)
+    }
+
+    fn of_size(size: usize) -> Self {
+        Self::Table { used: 0, rows: std::iter::repeat_with(R::default).take(size).collect() }
+    }
+
+    /// Puts in a row that is not there.
+    fn insert(&mut self, row: R, depth: u32) {
+        let hash = hash(row.id());
+        match self {
+            Self::Branch(children) => {
+                if let Some(child) = Arc::make_mut(children).get_mut(child(hash >> depth)) {
+                    child.insert(row, depth.saturating_add(BITS));
+                }
+            }
+            // Three quarters full is full, and one place is always free.
+            Self::Table { used, rows } if used.saturating_add(1).saturating_mul(4) <= rows.len().saturating_mul(3) => {
+                *used = used.saturating_add(1);
+                let rows = Arc::make_mut(rows);
+                let mask = rows.len().wrapping_sub(1);
+                let mut place = start(hash, mask);
+                while rows.get(place).is_some_and(|taken| !taken.id().is_nil()) {
+                    place = place.wrapping_add(1) & mask;
+                }
+                if let Some(free) = rows.get_mut(place) {
+                    *free = row;
+                }
+            }
+            Self::Table { rows, .. } => {
+                let old = rows.clone();
+                *self = if old.len() < MOST_ROWS || depth > DEEPEST {
+                    Self::of_size(old.len().saturating_mul(2))
+                } else {
+                    Self::Branch((0..CHILDREN).map(|_| Self::empty()).collect())
+                };
+                let all = old.iter().filter(|row| !row.id().is_nil()).cloned().chain([row]);
+                all.for_each(|row| self.insert(row, depth));
+            }
+        }
+    }
+}
+
+/// Rows by number, and numbers by identifier. A number, once given, is never another's.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbered<R> {
+    numbers: Trie<Number>,
+    rows: Paged<R>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Number {
+    id: Uuid,
+    number: Option<u32>,
+}
+
+impl Row for Number {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn of(id: Uuid) -> Self {
+        Self { id, number: None }
+    }
+}
+
+impl<R: Row> Default for Numbered<R> {
+    fn default() -> Self {
+        Self { numbers: Trie::default(), rows: Paged::default() }
+    }
+}
+
+impl<R: Row> Numbered<R> {
+    #[inline]
+    pub(crate) fn get(&self, number: u32) -> Option<&R> {
+        self.rows.get(number)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
+        self.rows.iter()
+    }
+
+    /// The number of an identifier; a new one if it was not seen before.
+    pub(crate) fn number(&mut self, id: Uuid) -> u32 {
+        let known = self.numbers.find(id).and_then(|row| row.number);
+        known.unwrap_or_else(|| {
+            let number = self.rows.push(R::of(id));
+            if let Some(row) = self.numbers.edit(id) {
+                row.number = Some(number);
+            }
+            number
+        })
+    }
+
+    /// The number and the row, to be changed.
+    pub(crate) fn edit(&mut self, id: Uuid) -> (u32, Option<&mut R>) {
+        let number = self.number(id);
+        (number, self.rows.get_mut(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_identifier_keeps_its_number() {
+        let mut table = Numbered::<Number>::default();
+        let id = |number: u32| Uuid::from_u128(u128::from(number) << 40 | 1);
+        for number in 0..60_000 {
+            assert!(table.numbers.find(id(number)).is_none());
+            assert_eq!(table.number(id(number)), number);
+        }
+        for number in 0..60_000 {
+            assert_eq!(table.number(id(number)), number);
+            assert_eq!(table.get(number).map(Row::id), Some(id(number)));
+        }
+        assert!(matches!(table.numbers.root, Node::Branch(_)));
+        assert_eq!(table.numbers.iter().count(), 60_000);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_what_comes_later() {
+        let mut trie = Trie::<Number>::default();
+        trie.edit(Uuid::from_u128(1)).unwrap().number = Some(7);
+        let older = trie.clone();
+        trie.edit(Uuid::from_u128(1)).unwrap().number = Some(8);
+        trie.edit(Uuid::from_u128(2)).unwrap();
+        assert!(older.find(Uuid::from_u128(2)).is_none() && trie.find(Uuid::from_u128(2)).is_some());
+        assert_eq!(older.find(Uuid::from_u128(1)).unwrap().number, Some(7));
+    }
+
+    #[test]
+    fn it_grows_where_no_branch_is_left() {
+        let mut node = Node::<Number>::empty();
+        (1..2_000).for_each(|id| node.insert(Number::of(Uuid::from_u128(id)), DEEPEST + BITS));
+        let Node::Table { used, rows } = node else { panic!("it branched") };
+        assert_eq!((used, rows.len()), (1_999, 4_096));
+    }
+}
