@@ -5,17 +5,18 @@
 //! as a token, so that a check elsewhere can ask for a tree at least that fresh. Trees fill
 //! from committed records only (abuse case 101).
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
 use crate::audit::{AuditFilter, RecordRefusal};
 use crate::command::{Command, Context, Operation, Scene};
 use crate::draft::Draft;
 use crate::event::{Changes, Recorded, Version};
+use crate::forest::{Forest, Reader};
 use crate::id::{CommitKey, InvalidId, OfferId, OrganizationId};
 use crate::organization::{FoundDetached, OrganizationError};
 use crate::refusal::{Refusal, RuleError};
@@ -109,14 +110,14 @@ pub struct Done<T> {
 pub struct Directory<R> {
     repository: R,
     domain: Arc<Domain>,
-    trees: RwLock<BTreeMap<OrganizationId, OrganizationTree>>,
+    forest: ArcSwap<Forest>,
     records_refusals: bool,
 }
 
 impl<R: Repository> Directory<R> {
     /// A directory over a repository, for one domain.
-    pub const fn new(repository: R, domain: Arc<Domain>) -> Self {
-        Self { repository, domain, trees: RwLock::new(BTreeMap::new()), records_refusals: false }
+    pub fn new(repository: R, domain: Arc<Domain>) -> Self {
+        Self { repository, domain, forest: ArcSwap::default(), records_refusals: false }
     }
 
     /// The same, writing refused operations into the audit trail (AUD-3).
@@ -141,12 +142,18 @@ impl<R: Repository> Directory<R> {
         self.current(root).await
     }
 
+    /// A reader of the trees kept here, for one thread.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.forest)
+    }
+
     async fn current<E>(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
-        let mut tree = self.cached(root);
+        let (mut tree, mut placed) = (self.cached(root), Vec::new());
         loop {
             let page = self.repository.read(root, tree.version(), PAGE).await.map_err(DirectoryError::Storage)?;
             for commit in &page.commits {
                 tree.advance(commit)?;
+                placed.extend(commit.placements().map(|placement| placement.organization));
             }
             page.records.into_iter().for_each(|(key, record)| tree.absorb(key, record));
             // Abuse case 109: a page that ends early must not look like the last.
@@ -157,7 +164,7 @@ impl<R: Repository> Directory<R> {
                 return Err(DirectoryError::NotYet { root, wanted: page.head, found: tree.version() });
             }
         }
-        self.keep(&tree);
+        self.keep(&tree, &placed);
         Ok(tree)
     }
 
@@ -489,23 +496,26 @@ impl<R: Repository> Directory<R> {
     }
 
     fn cached(&self, root: OrganizationId) -> OrganizationTree {
-        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner);
-        trees.get(&root).cloned().unwrap_or_else(|| OrganizationTree::empty(root, self.domain.clone()))
+        let kept = self.forest.load().tree(root).cloned();
+        kept.unwrap_or_else(|| OrganizationTree::empty(root, self.domain.clone()))
     }
 
     /// Keeps a tree, unless a newer one is kept already.
-    fn keep(&self, tree: &OrganizationTree) {
-        let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
-        if trees.get(&tree.root()).is_none_or(|kept| kept.version() < tree.version()) {
-            trees.insert(tree.root(), tree.clone());
-        }
+    fn keep(&self, tree: &OrganizationTree, placed: &[OrganizationId]) {
+        let tree = Arc::new(tree.clone());
+        self.forest.rcu(|forest| {
+            let mut forest = Forest::clone(forest);
+            forest.keep(&tree, placed);
+            forest
+        });
     }
 
     /// Applies what was just committed, if the tree kept here is at that version.
     fn advance(&self, changes: &Changes) {
         let mut tree = self.cached(changes.root());
         if tree.apply(changes).is_ok() {
-            self.keep(&tree);
+            let placed: Vec<_> = changes.recorded.placements().map(|placement| placement.organization).collect();
+            self.keep(&tree, &placed);
         }
     }
 }

@@ -69,6 +69,7 @@ mod erasure;
 mod event;
 mod examine;
 mod export;
+mod forest;
 mod grant;
 mod group;
 mod hex;
@@ -113,6 +114,7 @@ pub use access::catalog::{AccessKind, Catalog, ClaimDeclaration, InvalidCatalog}
 pub use access::claim::{Claim, Grantable, InvalidClaim};
 pub use access::evaluate::{Access, Decision, Question};
 pub use access::explain::{Explanation, Path, Reached, Reason as DenialReason};
+pub use access::handle::{ClaimHandle, OrganizationHandle, PrincipalHandle};
 pub use access::set::ClaimSet;
 pub use access::what_if::AccessChange;
 pub use address::{Address, AddressKey, InvalidAddress};
@@ -134,6 +136,7 @@ pub use erasure::{ERASED, ErasePerson, ErasureError, ErasureEvent};
 pub use event::{Changes, Effect, EffectId, Event, Format, Recorded, Version};
 pub use examine::Violation;
 pub use export::{Export, ExportSection, ExportedActivity, ExportedGroup, ExportedInvitation, ExportedMembership};
+pub use forest::Reader;
 pub use grant::{Grant, GrantError, GrantEvent, GrantPrivilege, RevokePrivilege};
 pub use group::{
     AddGroupMember, AddGroupOwner, CreateGroup, DefineGroup, DeleteGroup, Group, GroupEnded, GroupError, GroupEvent,

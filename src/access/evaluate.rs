@@ -114,7 +114,7 @@ impl<'a> Access<'a> {
     }
 
     /// LIC-8: whether the capability that a claim requires, if any, is effective.
-    fn provides(&self, organization: OrganizationId, declaration: &ClaimDeclaration, at: Timestamp) -> bool {
+    pub(super) fn provides(&self, organization: OrganizationId, declaration: &ClaimDeclaration, at: Timestamp) -> bool {
         declaration.requires.as_ref().is_none_or(|capability| self.tree.is_capable(organization, capability, at))
     }
 

@@ -28,7 +28,7 @@ pub(super) enum Gift<'a> {
 }
 
 impl<'a> Access<'a> {
-    const fn index(&self) -> &'a DenseIndex {
+    pub(super) const fn index(&self) -> &'a DenseIndex {
         &self.tree.index.dense
     }
 

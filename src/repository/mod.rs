@@ -76,7 +76,7 @@ impl Commit {
     /// The organizations that it puts into a tree, each with that tree and whether it was
     /// created (and so must be new everywhere) or came from the other tree.
     pub fn placements(&self) -> impl Iterator<Item = Placement> + '_ {
-        self.parts().flat_map(|part| part.recorded.events.iter().flat_map(|event| event.placements(part.root())))
+        self.parts().flat_map(|part| part.recorded.placements())
     }
 
     /// The receipt for it.
@@ -241,6 +241,13 @@ pub trait Repository: Send + Sync {
         after: Option<OrganizationId>,
         limit: NonZeroU32,
     ) -> impl Future<Output = Result<Vec<OrganizationId>, Self::Error>> + Send;
+}
+
+impl Recorded {
+    /// The organizations that it puts into its tree.
+    pub(crate) fn placements(&self) -> impl Iterator<Item = Placement> + '_ {
+        self.events.iter().flat_map(|event| event.placements(self.root))
+    }
 }
 
 impl Event {

@@ -65,8 +65,12 @@ impl<R: Row> Default for Trie<R> {
 impl<R: Row> Trie<R> {
     #[inline]
     pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
+        self.find_hashed(id, hash(id))
+    }
+
+    #[inline]
+    pub(crate) fn find_hashed(&self, id: Uuid, hash: u64) -> Option<&R> {
         let mut node = &self.root;
-        let hash = hash(id);
         let mut bits = hash;
         let rows = loop {
             match node {
@@ -206,6 +210,10 @@ impl<R: Row> Numbered<R> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
         self.rows.iter()
+    }
+
+    pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
+        self.rows.get(self.numbers.find(id)?.number?)
     }
 
     /// The number of an identifier; a new one if it was not seen before.
