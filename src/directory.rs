@@ -240,7 +240,8 @@ impl<R: Repository> Directory<R> {
         operation: Option<Operation>,
         steps: impl Fn(&mut Draft) -> Result<T, Refusal<E>>,
     ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
-        self.settle(root, context, operation, async || {
+        let steps = &steps;
+        self.settle(root, context, operation, move || async move {
             let mut draft = self.current(root).await?.draft(context.clone());
             match steps(&mut draft) {
                 Ok(output) => Ok((Commit::from(draft.finish()), output)),
@@ -257,7 +258,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &FoundDetached,
     ) -> Result<Done<()>, DirectoryError<OrganizationError, R::Error>> {
-        self.settle(command.root, context, Some(Operation::FoundDetached), async || {
+        self.settle(command.root, context, Some(Operation::FoundDetached), move || async move {
             let tree = self.current(root).await?;
             match tree.found_detached(context, command) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
@@ -277,7 +278,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &DetachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(root, context, Some(Operation::DetachOrganization), async || {
+        self.settle(root, context, Some(Operation::DetachOrganization), move || async move {
             match self.current(root).await?.detach(context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
                 Err(refusal) => {
@@ -297,7 +298,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         command: &AttachOrganization,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(root, context, Some(Operation::AttachOrganization), async || {
+        self.settle(root, context, Some(Operation::AttachOrganization), move || async move {
             let (tree, other) = (self.current(root).await?, self.current(command.organization).await?);
             match tree.attach(&other, context, command) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
@@ -319,7 +320,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         offer: OfferId,
     ) -> Result<Done<Preflight>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(offering, context, Some(Operation::AcceptOffer), async || {
+        self.settle(offering, context, Some(Operation::AcceptOffer), move || async move {
             let (tree, other) = (self.current(offering).await?, self.current(receiving).await?);
             match tree.accept_offer(&other, context, offer) {
                 Ok(joint) => Ok((joint.commit, joint.preflight)),
@@ -339,7 +340,7 @@ impl<R: Repository> Directory<R> {
         context: &Context,
         offer: OfferId,
     ) -> Result<Done<()>, DirectoryError<RelocationError, R::Error>> {
-        self.settle(offering, context, Some(Operation::DeclineOffer), async || {
+        self.settle(offering, context, Some(Operation::DeclineOffer), move || async move {
             let (tree, other) = (self.current(offering).await?, self.current(receiving).await?);
             match tree.decline_offer(&other, context, offer) {
                 Ok(changes) => Ok((Commit::from(changes), ())),
@@ -390,13 +391,16 @@ impl<R: Repository> Directory<R> {
     }
 
     /// Decides and commits until it is there, refused, or others came first too often.
-    async fn settle<T, E>(
+    async fn settle<T, E, F>(
         &self,
         root: OrganizationId,
         context: &Context,
         operation: Option<Operation>,
-        decide: impl AsyncFn() -> Result<(Commit, T), DirectoryError<E, R::Error>>,
-    ) -> Result<Done<T>, DirectoryError<E, R::Error>> {
+        decide: impl Fn() -> F,
+    ) -> Result<Done<T>, DirectoryError<E, R::Error>>
+    where
+        F: Future<Output = Result<(Commit, T), DirectoryError<E, R::Error>>>,
+    {
         // REP-3: the same key takes effect once, however often it is sent.
         if let Some(receipt) = self.repository.receipt(context.key).await.map_err(DirectoryError::Storage)? {
             self.check_same(&receipt, root, context, operation).await?;

@@ -420,3 +420,16 @@ fn without_that_setting_a_refusal_leaves_no_trace() {
     assert_eq!(head(&directory), 2);
     assert!(now(&directory) == before);
 }
+
+#[test]
+fn its_futures_can_be_sent_between_threads() {
+    fn sent<T: Send>(_: T) {}
+    let directory = Directory::new(MemoryRepository::new(), domain());
+    let root = organization(1);
+    let context = Context::operator(principal(99), noon(), CommitKey::from_u128(1).unwrap());
+    let subscribe = RecordSubscription::active(root, "Enterprise".parse().unwrap());
+    sent(directory.execute(root, &context, &subscribe));
+    sent(directory.execute_draft(root, &context, |draft: &mut Draft| draft.run(&subscribe)));
+    sent(directory.detach(root, &context, &DetachOrganization { organization: root, sever: false }));
+    sent(directory.tree(root));
+}
