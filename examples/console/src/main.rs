@@ -1,0 +1,42 @@
+//! Starts the service, and stops it when it is asked to, after the requests in flight.
+
+use bailiwick_console::{Configuration, Service, router, wall_clock};
+use tokio::net::TcpListener;
+use tokio::signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    match run().await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bailiwick-console: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let configuration = Configuration::from_environment()?;
+    tracing_subscriber::fmt().with_max_level(configuration.log).with_writer(std::io::stderr).with_ansi(false).init();
+
+    let service = Service::new(configuration.store.open()?, configuration.operator, wall_clock())?;
+    let listener = TcpListener::bind(configuration.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, store = %configuration.store, "listening");
+    // Both are asked for before the first request, so that no signal is missed.
+    let (stop, terminate) = (signal::ctrl_c(), signal(SignalKind::terminate())?);
+    axum::serve(listener, router(service, configuration.limits)).with_graceful_shutdown(asked(stop, terminate)).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Returns when the process is asked to stop.
+async fn asked(stop: impl Future<Output = std::io::Result<()>>, mut terminate: signal::unix::Signal) {
+    tokio::select! {
+        _ = stop => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: no new requests, those in flight are finished");
+}
