@@ -66,15 +66,19 @@ fn entry(view: &View, commit: &Recorded) -> Markup {
             p.when { (words::instant(commit.at)) span.version { (commit.version) } }
             div {
                 p.what {
-                    b { (view.actor(commit)) } " "
-                    @if let Some((operation, code, rule)) = refused {
-                        span.badge.no { "refused" } " to " (operation) " " span.faint { (rule.as_str()) " · " code { (code.as_str()) } }
-                    } @else {
-                        (operations.join(", "))
+                    @match refused {
+                        Some((operation, ..)) => { b { (operation) } " " span.badge.no { "refused" } " " }
+                        None => { b { (operations.join(", ")) } " " }
                     }
-                    @if let Some(acting) = commit.acting.filter(|acting| view.sees(*acting)) {
-                        span.faint { " from " (view.name(acting)) }
+                    span.faint {
+                        "by " (view.actor(commit))
+                        @if let Some(acting) = commit.acting.filter(|acting| view.sees(*acting)) {
+                            ", from " (view.name(acting))
+                        }
                     }
+                }
+                @if let Some((_, code, rule)) = refused {
+                    p.events { (rule.as_str()) " · " code { (code.as_str()) } }
                 }
                 @if let Some(reason) = view.tree.reason(commit.version) { blockquote { (reason) } }
                 @if refused.is_none() { (events(view, commit)) }
@@ -86,7 +90,7 @@ fn entry(view: &View, commit: &Recorded) -> Markup {
 /// What changed, in the words in which it is stored.
 fn events(view: &View, commit: &Recorded) -> Markup {
     let lines: Vec<_> =
-        commit.events.iter().filter(|event| view.concerns(event)).map(|event| line(view, event)).collect();
+        commit.events.iter().filter(|event| view.concerns(event)).map(|event| line(view, commit, event)).collect();
     let list = html! {
         ul.events { @for (noun, kind, names) in &lines { li { b { (noun) } " " (kind) @if !names.is_empty() { ": " (names.join(", ")) } } } }
     };
@@ -99,12 +103,30 @@ fn events(view: &View, commit: &Recorded) -> Markup {
     }
 }
 
-fn line(view: &View, event: &Event) -> (&'static str, String, Vec<String>) {
+/// The noun, what became of it, and what else is named. The organization that is looked at
+/// goes without saying, and so does whoever did it; a link says it all.
+fn line(view: &View, commit: &Recorded, event: &Event) -> (&'static str, String, Vec<String>) {
     let stored = serde_json::to_value(event).unwrap_or_default();
     let inner = stored.as_object().and_then(|event| event.values().next()).and_then(Value::as_object);
-    let (kind, fields) =
-        inner.and_then(|event| event.iter().next()).map_or(("", None), |(kind, fields)| (kind, fields.as_object()));
-    let name = |value: &Value| view.tree.name_of(Uuid::try_parse(value.as_str()?).ok()?);
-    let names = fields.into_iter().flatten().filter_map(|(_, value)| name(value)).collect();
+    let Some((kind, fields)) = inner.and_then(|event| event.iter().next()) else {
+        return (event.noun(), String::new(), Vec::new());
+    };
+    let known = [view.organization.uuid(), commit.actor.id().uuid()];
+    let name = |value: &Value| {
+        let id = Uuid::try_parse(value.as_str()?).ok().filter(|id| !known.contains(id))?;
+        view.tree.name_of(id)
+    };
+    let names = match fields.get("link").and_then(name) {
+        Some(link) => vec![link],
+        None => {
+            let others = fields.as_object().into_iter().flatten().filter(|(key, _)| *key != "invitation");
+            // A participant is a principal or a group, one level further in.
+            let values = others.flat_map(|(_, value)| match value {
+                Value::Object(inner) => inner.values().collect(),
+                value => vec![value],
+            });
+            values.filter_map(name).collect()
+        }
+    };
     (event.noun(), kind.replace('_', " "), names)
 }

@@ -94,7 +94,7 @@ fn moment(view: &View, commit: &Recorded, event: &InvitationEvent) -> Markup {
                 @match event {
                     InvitationEvent::Sent { until, .. } => { (by) " had it " b { "sent" } ", to end at " (words::instant(*until)) "." }
                     InvitationEvent::Resent { until, .. } => {
-                        (by) " had it " b { "sent again" } ", to end at " (words::instant(*until)) ". The first token is void."
+                        (by) " had it " b { "sent again" } ", to end at " (words::instant(*until)) ". The token before it is void."
                     }
                     InvitationEvent::Accepted { .. } => { (by) " " b { "accepted" } " it." }
                     InvitationEvent::Declined { .. } => { "The invited person " b { "declined" } " it." }

@@ -74,20 +74,26 @@ fn row(view: &View, line: &RosterLine) -> Markup {
                 }
                 @if line.looks_alike { span.badge.warns { "looks like another" } }
             }
-            td data-label="Standing" { (standing(line)) }
+            td data-label="Standing" { div { (standing(line)) } }
             td data-label="Why" {
-                @if let Some((group, role, _)) = line.invited {
+                div { (why(view, line)) }
+            }
+            td data-label="May" {
+                div { @if line.invited.is_some() { span.faint { "Nothing yet" } } @else { (words::claims(&line.claims)) } }
+            }
+        }
+    }
+}
+
+fn why(view: &View, line: &RosterLine) -> Markup {
+    html! {
+        @if let Some((group, role, _)) = line.invited {
                     "Invited into " b { (view.name(group)) } " as " (role)
                 } @else if line.paths.is_empty() {
                     span.faint { "A member to whom nothing is given" }
                 } @else {
                     @for path in &line.paths { (words::way(view, path)) }
                 }
-            }
-            td data-label="May" {
-                @if line.invited.is_some() { span.faint { "Nothing yet" } } @else { (words::claims(&line.claims)) }
-            }
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use bailiwick::{Link, Organization, OrganizationId};
+use bailiwick::{Link, Organization, OrganizationId, Reach};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -26,7 +26,7 @@ pub(super) async fn page(
     let view = service.view(&caller, organization).await?;
     let subject = view.subject()?;
     let body = html! {
-        h1 { (subject.name()) }
+        h1 { (subject.name()) @if !view.children(organization).is_empty() { ", and what is below" } }
         ul.tree { (branch(&view, subject)) }
         p.legend.faint { span.group { "Group" } " lives there · " span.link { "Link" } " comes from above" }
     };
@@ -49,7 +49,10 @@ fn branch(view: &View, organization: &Organization) -> Markup {
                         @for tag in organization.tags() { "#" (tag) " " }
                     }
                 }
-                @for link in links { p.link { (caption(view, link)) } }
+                @for link in links {
+                    @if link.target() == organization.id() { p.link { (caption(view, link)) } }
+                    @else { p.link.passing { (passing(view, link)) } }
+                }
             }
             @if !children.is_empty() {
                 ul { @for child in children { (branch(view, child)) } }
@@ -58,13 +61,23 @@ fn branch(view: &View, organization: &Organization) -> Markup {
     }
 }
 
+/// Which group comes this way, from a link that goes further up.
+fn passing(view: &View, link: &Link) -> Markup {
+    html! { b { (view.name(link.group())) } ", by the link to " (view.name(link.target())) }
+}
+
 /// Which group comes from where, how far it goes, and where it does not.
 fn caption(view: &View, link: &Link) -> Markup {
     let except = link.terms().exclusions.iter().chain(link.opted_out());
     let except: Vec<String> = except.filter(|id| view.sees(**id)).map(|id| view.name(*id)).collect();
     let over = link.terms().window.is_over(view.at);
+    let reach = match link.terms().reach {
+        Reach::Target => "",
+        Reach::Children => ", here and at its customers",
+        Reach::Subtree => ", here and everywhere below",
+    };
     html! {
-        b { (view.name(link.group())) } " of " (view.name(link.source())) (words::reach(link))
+        b { (view.name(link.group())) } " of " (view.name(link.source())) (reach)
         @if !except.is_empty() { ", except " (except.join(", ")) }
         @if over { " — over" }
         @else if let Some(end) = link.terms().window.end() { ", until " (words::instant(end)) }

@@ -54,7 +54,7 @@ pub(super) fn way(view: &View, path: &Path) -> Markup {
 }
 
 /// How far a link goes.
-pub(super) fn reach(link: &Link) -> &'static str {
+fn reach(link: &Link) -> &'static str {
     match link.terms().reach {
         Reach::Target => "",
         Reach::Children => " and its customers",

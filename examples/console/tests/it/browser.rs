@@ -137,13 +137,13 @@ fn pages(story: &Story) -> Vec<(&'static str, String, Vec<&'static str>)> {
     let check = format!("/check?principal={BEN}&claim=backups.restore");
     vec![
         ("home", "/".to_owned(), vec!["Organizations", "Fabrikam"]),
-        ("tree", at(fabrikam, ""), vec!["Northwind Retail", "Technicians of Fabrikam and everything below"]),
+        ("tree", at(fabrikam, ""), vec!["Northwind Retail", "Technicians of Fabrikam, here and everywhere below"]),
         ("roster", at(northwind, "/roster"), vec!["Who is at Northwind Traders", "Everything, as an owner", "nora@"]),
         ("invitation", at(northwind, &format!("/invitations/{invitation}")), vec!["sent again", "expires by itself"]),
         ("question", at(northwind, "/check"), vec!["Who may, and why"]),
         ("allowed", at(northwind, &check), vec!["Ben may backups.restore in Northwind Traders", "One way leads there"]),
-        ("denied", at(wholesale, &check), vec!["Ben may not", "group Technicians is not active there"]),
-        ("audit", at(northwind, "/audit"), vec!["What has happened", "resend an invitation", "refused to invite"]),
+        ("denied", at(wholesale, &check), vec!["Ben may not", "Technicians is not active there"]),
+        ("audit", at(northwind, "/audit"), vec!["What has happened", "Resend an invitation", "refused"]),
         ("problem", at(NOBODY, ""), vec!["Not Found", "there is no such thing here"]),
     ]
 }

@@ -1,6 +1,15 @@
 //! The console in this process: each route, each problem, the document, and the pages.
 
-#![allow(unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "test code: it fails by panicking, and shares its helpers within one binary"
+)]
 
 mod browser;
 mod document;

@@ -18,7 +18,8 @@ async fn the_tree_shows_names_groups_and_links_to_those_who_may_see_them() {
     let story = console.story().await;
     let path = format!("/organizations/{}", story.fabrikam);
     let shown = page(&console, ADA, &path).await;
-    for text in ["Northwind Retail", "Contoso", "Technicians", "and everything below, except Northwind Wholesale"] {
+    for text in ["Northwind Retail", "Contoso", "Technicians", "here and everywhere below, except Northwind Wholesale"]
+    {
         assert!(shown.contains(text), "{text}: {shown}");
     }
     // Ben sees what the link gives him, and no groups: that takes `groups.view`.

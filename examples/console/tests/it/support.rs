@@ -1,7 +1,5 @@
 //! A console in this process, with a clock that is set, and the story of a small provider.
 
-#![allow(dead_code, reason = "each test uses what it needs")]
-
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
