@@ -328,7 +328,7 @@ async fn a_deletion_is_refused_with_everything_in_the_way_or_is_clean() {
 #[tokio::test]
 async fn the_audit_trail_is_read_by_page_by_those_who_may() {
     let console = Console::new(limits());
-    let Story { fabrikam, northwind, admins, token, .. } = console.story().await;
+    let Story { fabrikam, northwind, contoso, admins, token, .. } = console.story().await;
     let path = format!("/api/organizations/{northwind}/customers");
     let why = "they asked for it — today";
     console
@@ -362,6 +362,13 @@ async fn the_audit_trail_is_read_by_page_by_those_who_may() {
     let body = json!({ "principal": CHLOE });
     let members = format!("/api/organizations/{northwind}/groups/{auditors}/members");
     console.post(ADA, members, body).acting(&northwind).send().await.done();
+    // One commit removes Ben from three; she reads of the one that she audits.
+    console.employ(&northwind, BEN, "Ben").await;
+    console.employ(&contoso, BEN, "Ben").await;
+    let remove = format!("/api/organizations/{fabrikam}/members/{BEN}");
+    console.by(ADA, "DELETE", remove).acting(&fabrikam).send().await.done();
+    assert!(console.get(ADA, &path).send().await.done().text.contains(&contoso));
     let hers = console.get(CHLOE, &path).send().await.done();
-    assert!(hers.text.contains(&admins) && !hers.text.contains("Contoso"), "{}", hers.text);
+    assert!(hers.text.contains(&admins) && hers.text.contains("remove_member"), "{}", hers.text);
+    assert!(!hers.text.contains(&contoso), "{}", hers.text);
 }
