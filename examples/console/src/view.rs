@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use bailiwick::{
-    Actor, Authority, Claim, Demand, Denial, Event, Explanation, Group, Invitation, InvitationId, Link, Need,
-    Operation, Organization, OrganizationId, OrganizationTree, Place, PrincipalId, Recorded, Timestamp,
+    Actor, Authority, Claim, Demand, Denial, Event, Explanation, Grantable, Group, Invitation, InvitationId, Link,
+    Need, Operation, Organization, OrganizationId, OrganizationTree, Place, PrincipalId, Recorded, RosterSubject,
+    Timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -55,12 +56,26 @@ impl View {
 
     /// Whether they hold a claim of the library's in an organization.
     pub(crate) fn may(&self, claim: &'static str, organization: OrganizationId) -> bool {
-        Claim::new(claim).is_ok_and(|claim| self.tree.access().allows(self.viewer, organization, &claim, self.at))
+        Claim::new(claim).is_ok_and(|claim| match self.tree.is_active(organization) {
+            true => self.tree.access().allows(self.viewer, organization, &claim, self.at),
+            false => self.holds_at_rest(organization, &claim.into()),
+        })
     }
 
     /// Whether they own the organization, and so may see whom it has invited (INV-8).
     pub(crate) fn owns(&self) -> bool {
-        self.tree.access().owns(self.viewer, self.organization, self.at)
+        match self.tree.is_active(self.organization) {
+            true => self.tree.access().owns(self.viewer, self.organization, self.at),
+            false => self.holds_at_rest(self.organization, &Grantable::Owner),
+        }
+    }
+
+    /// HIE-10: where an organization rests every check denies, and reading is possible. The
+    /// roster says what one holds there nevertheless.
+    fn holds_at_rest(&self, organization: OrganizationId, what: &Grantable) -> bool {
+        let lines = self.tree.roster_lines(organization, self.at);
+        let own = lines.iter().find(|line| line.subject == RosterSubject::Principal(self.viewer));
+        own.is_some_and(|line| line.claims.contains(what))
     }
 
     /// Refuses one who lacks a claim that it takes to look, saying which.

@@ -17,7 +17,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,8 @@ fn command(variables: &[(&str, &str)]) -> Command {
 impl Console {
     /// Starts it on a port that is free, and waits until it says which.
     fn start(file: &Path) -> Self {
-        let variables = [("BAILIWICK_SQLITE", file.to_str().unwrap()), ("BAILIWICK_LISTEN", "127.0.0.1:0")];
+        let file = ("BAILIWICK_SQLITE", file.to_str().unwrap());
+        let variables = [file, ("BAILIWICK_LISTEN", "127.0.0.1:0"), ("BAILIWICK_TIME_LIMIT", "2")];
         let mut process = command(&variables).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         let said = log.by_ref().map(Result::unwrap).find_map(|line| {
@@ -295,6 +296,18 @@ fn a_request_in_flight_is_finished_before_it_stops() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert!(console.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_connection_without_a_request_does_not_keep_it_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let console = Console::start(&folder.path().join("trees.sqlite"));
+    let mut stream = TcpStream::connect(&console.address).unwrap();
+    write!(stream, "GET /health HTTP/1.1\r\nHost:").unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let asked = Instant::now();
+    assert!(console.stop().join("\n").contains("left connections"));
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
 }
 
 #[test]

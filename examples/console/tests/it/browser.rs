@@ -155,7 +155,7 @@ fn pages(story: &Story) -> Vec<(&'static str, String, Vec<&'static str>)> {
         ("allowed", at(northwind, &check), vec!["Ben may backups.restore in Northwind Traders", "One way leads there"]),
         ("denied", at(wholesale, &check), vec!["Ben may not", "Technicians is not active there"]),
         ("audit", at(northwind, "/audit"), vec!["What has happened", "Resend an invitation", "refused"]),
-        ("problem", at(NOBODY, ""), vec!["Not Found", "there is no such thing here"]),
+        ("problem", at(NOBODY, ""), vec!["Not Found", "no such thing here"]),
     ]
 }
 

@@ -319,6 +319,10 @@ async fn a_deletion_is_refused_with_everything_in_the_way_or_is_clean() {
     delete(&contoso, soft).send().await.done();
     let path = format!("/api/organizations/{contoso}");
     assert_eq!(console.get(ADA, &path).send().await.done().body["active"], false);
+    // HIE-10: it rests, and can be read by those who could read it before.
+    console.get(ADA, format!("{path}/audit")).send().await.done();
+    console.get(ADA, format!("{path}/roster")).send().await.done();
+    console.get(BEN, format!("{path}/audit")).send().await.problem(404, "not_found");
     console.by(ADA, "POST", format!("{path}/reactivation")).acting(&fabrikam).send().await.done();
     assert_eq!(console.get(ADA, &path).send().await.done().body["active"], true);
     delete(&contoso, nothing(&console)).send().await.done();
