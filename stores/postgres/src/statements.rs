@@ -1,0 +1,62 @@
+//! Every statement that a repository sends, with its tables in the namespace.
+
+use crate::Namespace;
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident: $sql:literal;)*) => {
+        /// The statements of one namespace.
+        pub(crate) struct Statements {
+            $($(#[$doc])* pub(crate) $name: String,)*
+        }
+
+        impl Statements {
+            pub(crate) fn of(namespace: &Namespace) -> Self {
+                Self { $($name: namespace.within($sql),)* }
+            }
+        }
+    };
+}
+
+statements! {
+    head: "SELECT head FROM bailiwick.tree WHERE root = $1";
+    roots: "SELECT root FROM bailiwick.tree WHERE root > $1 ORDER BY root LIMIT $2";
+    root_of: "SELECT root FROM bailiwick.organization WHERE id = $1";
+    receipt: "SELECT root, version, other_root, other_version, fingerprint FROM bailiwick.commit_key WHERE key = $1";
+    commits: "SELECT root, version, body FROM bailiwick.recorded
+              WHERE root = $1 AND version > $2 AND version <= $3 ORDER BY version";
+    records: "SELECT key, value FROM bailiwick.record WHERE root = $1 AND version > $2 AND version <= $3";
+    /// What every transaction up to `pg_snapshot_xmin` has written is there by now, and what
+    /// a later one will write comes later.
+    feed: "SELECT root, version, body, transaction::text FROM bailiwick.recorded
+           WHERE (transaction, root, version) > ($1::text::xid8, $2::uuid, $3::bigint)
+             AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+           ORDER BY transaction, root, version LIMIT $4";
+    /// Of all rows: after a restore, those that were not read may be ahead as well.
+    ahead: "SELECT greatest($1::text::xid8, (SELECT transaction FROM bailiwick.recorded ORDER BY transaction DESC LIMIT 1))
+                   >= pg_snapshot_xmax(pg_current_snapshot())";
+    /// A commit has no number before it has this lock, so none that waits has a lower one.
+    renumber: "LOCK TABLE bailiwick.commit_key IN EXCLUSIVE MODE;
+               UPDATE bailiwick.recorded SET transaction = pg_current_xact_id()";
+
+    /// Waits for another commit under the same key to end.
+    claim_key: "INSERT INTO bailiwick.commit_key (key, fingerprint, root, version, other_root, other_version)
+                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING RETURNING pg_current_xact_id()::text";
+    /// Of a key that is used. The lock is a write, so that the COMMIT after it waits for what
+    /// a synchronous standby lacks of the first one.
+    used_key: "SELECT root, version, other_root, other_version, fingerprint, pg_current_xact_id()::text
+               FROM bailiwick.commit_key WHERE key = $1 FOR UPDATE";
+    found: "INSERT INTO bailiwick.tree (root, head) VALUES ($1, $2) ON CONFLICT (root) DO NOTHING";
+    advance: "UPDATE bailiwick.tree SET head = $2 WHERE root = $1 AND head = $3";
+    create: "INSERT INTO bailiwick.organization (id, root) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+             ON CONFLICT (id) DO NOTHING RETURNING id";
+    relocate: "INSERT INTO bailiwick.organization (id, root) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+               ON CONFLICT (id) DO UPDATE SET root = excluded.root";
+    record_commit: "INSERT INTO bailiwick.recorded (root, version, body) VALUES ($1, $2, $3)";
+    write_records: "INSERT INTO bailiwick.record (root, key, version, value)
+                    SELECT $1::uuid, key, $3::bigint, value FROM unnest($2::text[], $4::text[]) AS written (key, value)
+                    ON CONFLICT (root, key) DO UPDATE SET version = excluded.version, value = excluded.value";
+    /// The last one of a commit. It fails if an earlier one failed unseen, tells whether the
+    /// transaction is still the same, and lifts the limit of time off the COMMIT: one that
+    /// ran out while a standby is waited for would acknowledge what the standby lacks.
+    seal: "SELECT pg_current_xact_id_if_assigned()::text, set_config('statement_timeout', '0', true)";
+}

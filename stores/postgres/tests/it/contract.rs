@@ -1,0 +1,121 @@
+//! The contract, sentence by sentence, and databases that break one.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bailiwick::conformance::{self, Harness, HarnessError, Sentence};
+use bailiwick_postgres::{Namespace, Options, PostgresRepository, Timeouts};
+use tokio::runtime::Runtime;
+
+use crate::support::{Database, pool, runtime};
+
+/// One database, and a namespace in it for each storage.
+struct InNamespaces<'d> {
+    database: &'d Database,
+    runtime: Runtime,
+    number: AtomicU32,
+    /// What is done to the tables of each once they are there.
+    sabotage: &'d str,
+}
+
+impl<'d> InNamespaces<'d> {
+    fn of(database: &'d Database, sabotage: &'d str) -> Self {
+        Self { database, runtime: runtime(), number: AtomicU32::new(0), sabotage }
+    }
+
+    fn execute(&self, namespace: &Namespace, sql: &str) -> Result<(), HarnessError> {
+        let sql = format!("SET search_path = {namespace}; {sql}");
+        Ok(self.runtime.block_on(async { self.database.client().await.batch_execute(&sql).await })?)
+    }
+}
+
+impl Harness for InNamespaces<'_> {
+    type Storage = Namespace;
+    type Repository = PostgresRepository;
+
+    fn storage(&self) -> Result<Namespace, HarnessError> {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("storage_{number}").parse()?;
+        drop(self.open(&namespace)?);
+        self.execute(&namespace, self.sabotage)?;
+        Ok(namespace)
+    }
+
+    fn open(&self, namespace: &Namespace) -> Result<PostgresRepository, HarnessError> {
+        let options = Options { namespace: namespace.clone(), ..Options::default() };
+        Ok(self.runtime.block_on(async {
+            let pool = pool(self.database.config(), Timeouts::default(), 16);
+            PostgresRepository::open_with(pool, options).await
+        })?)
+    }
+
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    fn obstruct(&self, namespace: &Namespace) -> Result<bool, HarnessError> {
+        self.execute(
+            namespace,
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE 'obstructed' USING ERRCODE = '53100'; END $$;
+             CREATE TRIGGER obstruct BEFORE INSERT ON organization EXECUTE FUNCTION refuse()",
+        )?;
+        Ok(true)
+    }
+
+    fn restore(&self, namespace: &Namespace) -> Result<(), HarnessError> {
+        self.execute(namespace, "DROP TRIGGER obstruct ON organization; DROP FUNCTION refuse()")
+    }
+}
+
+// spec: REP-2
+// spec: REP-3
+// spec: REP-7
+// abuse: 103
+// abuse: 104
+// abuse: 106
+// abuse: 107
+#[test]
+fn a_database_keeps_the_contract() {
+    let Some(database) = runtime().block_on(Database::new()) else { return };
+    let report = conformance::run(&InNamespaces::of(&database, ""));
+    assert!(report.passed(), "{report}");
+}
+
+/// A trigger before each row of a table, with this body.
+fn trigger(table: &str, when: &str, body: &str) -> String {
+    format!(
+        "CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+         CREATE TRIGGER sabotage BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION sabotage()"
+    )
+}
+
+// spec: REP-5
+#[test]
+fn a_database_that_breaks_a_sentence_is_caught() {
+    let Some(database) = runtime().block_on(Database::new()) else { return };
+    let always = "INSERT OR UPDATE";
+    let sabotages = [
+        (Sentence::R1, trigger("record", "INSERT", "RETURN NULL;")),
+        (Sentence::R2, trigger("tree", "UPDATE", "NEW.head := OLD.head; RETURN NEW;")),
+        (Sentence::R3, trigger("tree", always, "NEW.head := least(NEW.head, 2); RETURN NEW;")),
+        (Sentence::R4, trigger("commit_key", "INSERT", "NEW.version := 1; RETURN NEW;")),
+        (Sentence::R5, trigger("commit_key", "INSERT", "NEW.key := gen_random_uuid(); RETURN NEW;")),
+        (Sentence::R6, trigger("recorded", "INSERT", "IF NEW.version = 2 THEN RETURN NULL; END IF; RETURN NEW;")),
+        (Sentence::R7, trigger("recorded", "INSERT", "NEW.body := lower(NEW.body); RETURN NEW;")),
+        (Sentence::R8, trigger("record", always, "IF NEW.value IS NULL THEN RETURN NULL; END IF; RETURN NEW;")),
+        (Sentence::R9, trigger("record", "UPDATE", "NEW.value := OLD.value; RETURN NEW;")),
+        (Sentence::R12, trigger("organization", "INSERT", "NEW.id := gen_random_uuid(); RETURN NEW;")),
+        (Sentence::R13, trigger("organization", "UPDATE", "RETURN OLD;")),
+        (Sentence::R14, trigger("tree", "INSERT", "RETURN NULL;")),
+        (
+            Sentence::R18,
+            trigger("commit_key", "INSERT", "NEW.other_root := NULL; NEW.other_version := NULL; RETURN NEW;"),
+        ),
+    ];
+    for (number, (sentence, sabotage)) in sabotages.iter().enumerate() {
+        let harness = InNamespaces::of(&database, sabotage);
+        harness.number.store(u32::try_from(1_000 * (number + 1)).unwrap(), Ordering::Relaxed);
+        let failure = sentence.check(&harness).expect_err(&format!("{sentence:?} holds in spite of {sabotage}"));
+        assert!(!matches!(failure, conformance::Failure::Harness(_)), "{sentence:?}: {failure}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The repository keeps the contract on a real server, and what the server adds to it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contract;
