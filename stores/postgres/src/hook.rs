@@ -55,27 +55,12 @@ impl Hook for NoHook {
     }
 }
 
-/// What one call writes with its commit. Without a bound on its futures, since those of an
-/// asynchronous closure cannot be named; whether they can be sent shows where it is called.
-pub(crate) trait Beside {
-    async fn write(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<(), HookError>;
-}
+/// One hook and then another.
+pub(crate) struct Both<'a, A, B>(pub(crate) &'a A, pub(crate) &'a B);
 
-/// The hook of the repository.
-pub(crate) struct Always<'a, H>(pub(crate) &'a H);
-
-impl<H: Hook> Beside for Always<'_, H> {
-    async fn write(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<(), HookError> {
-        self.0.write(transaction, commit).await
-    }
-}
-
-/// The hook of the repository, and something more.
-pub(crate) struct Once<'a, H, F>(pub(crate) &'a H, pub(crate) F);
-
-impl<H: Hook, F: AsyncFn(&Transaction<'_>) -> Result<(), HookError>> Beside for Once<'_, H, F> {
+impl<A: Hook, B: Hook> Hook for Both<'_, A, B> {
     async fn write(&self, transaction: &Transaction<'_>, commit: &Commit) -> Result<(), HookError> {
         self.0.write(transaction, commit).await?;
-        self.1(transaction).await
+        self.1.write(transaction, commit).await
     }
 }

@@ -23,7 +23,7 @@ use deadpool_postgres::{Manager, Runtime};
 use tokio_postgres::error::Severity;
 use tokio_postgres::{Config, IsolationLevel, NoTls};
 
-use hook::{Always, Beside, Once};
+use hook::Both;
 use lease::Lease;
 use statements::Statements;
 use write::{Key, Written};
@@ -42,7 +42,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// A repository in a PostgreSQL database. Clones share the pool.
 ///
 /// `H` is what is [written with each commit](Hook): nothing, unless an embedder says so.
-#[derive(Clone)]
 pub struct PostgresRepository<H = NoHook> {
     pool: Pool,
     statements: Arc<Statements>,
@@ -105,27 +104,30 @@ impl<H: Hook> PostgresRepository<H> {
     }
 
     /// Commits as [`Repository::commit`] does, and writes something more in the same
-    /// transaction, after the [`Hook`]; what is said there holds for this too.
+    /// transaction, after the repository's own hook.
     ///
     /// ```
     /// # use bailiwick::{Commit, CommitError, Receipt};
-    /// # use bailiwick_postgres::{PostgresError, PostgresRepository};
+    /// # use bailiwick_postgres::{Hook, HookError, PostgresError, PostgresRepository, Transaction};
+    /// struct Settle<'a> {
+    ///     order: &'a str,
+    /// }
+    ///
+    /// impl Hook for Settle<'_> {
+    ///     async fn write(&self, transaction: &Transaction<'_>, _: &Commit) -> Result<(), HookError> {
+    ///         transaction.execute("UPDATE orders SET settled = true WHERE id = $1", &[&self.order]).await?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
     /// # async fn send(
     /// #     repository: PostgresRepository, commit: Commit, order: String,
     /// # ) -> Result<Receipt, CommitError<PostgresError>> {
-    /// repository
-    ///     .commit_with(commit, async |transaction| {
-    ///         transaction.execute("UPDATE orders SET done = true WHERE id = $1", &[&order]).await?;
-    ///         Ok(())
-    ///     })
-    ///     .await
+    /// repository.commit_with(commit, &Settle { order: &order }).await
     /// # }
     /// ```
-    pub async fn commit_with<F>(&self, commit: Commit, more: F) -> Result<Receipt, CommitError<PostgresError>>
-    where
-        F: AsyncFn(&Transaction<'_>) -> Result<(), HookError>,
-    {
-        self.write(&commit, Once(&*self.hook, more)).await
+    pub async fn commit_with(&self, commit: Commit, more: &impl Hook) -> Result<Receipt, CommitError<PostgresError>> {
+        self.write(&commit, &Both(&*self.hook, more)).await
     }
 
     /// Every commit of every tree, once each: those after a place in the feed, at most
@@ -158,12 +160,12 @@ impl<H: Hook> PostgresRepository<H> {
     }
 
     /// Writes a commit, and tries again what the server undid for the sake of others.
-    async fn write(&self, commit: &Commit, beside: impl Beside) -> Result<Receipt, CommitError<PostgresError>> {
+    async fn write(&self, commit: &Commit, hook: &impl Hook) -> Result<Receipt, CommitError<PostgresError>> {
         let fingerprint =
             commit.fingerprint().map_err(|error| CommitError::NotWritten(PostgresError::Encode(error)))?;
         let mut tries = 1;
         loop {
-            match self.attempt(commit, &fingerprint, &beside).await {
+            match self.attempt(commit, &fingerprint, hook).await {
                 Err(CommitError::NotWritten(error)) if error.is_contention() && tries < TRIES => {
                     tokio::time::sleep(PAUSE.saturating_mul(tries)).await;
                     tries += 1;
@@ -178,7 +180,7 @@ impl<H: Hook> PostgresRepository<H> {
         &self,
         commit: &Commit,
         fingerprint: &Fingerprint,
-        beside: &impl Beside,
+        hook: &impl Hook,
     ) -> Result<Receipt, CommitError<PostgresError>> {
         let not_written = CommitError::<PostgresError>::NotWritten;
         let mut lease = Lease::default();
@@ -188,7 +190,7 @@ impl<H: Hook> PostgresRepository<H> {
 
         let (number, written) = match write::claim_key(&transaction, &self.statements, commit, fingerprint).await {
             Ok(Key::Claimed(number)) => {
-                let written = write::commit(&transaction, &self.statements, commit, beside).await;
+                let written = write::commit(&transaction, &self.statements, commit, hook).await;
                 (number, written.map_err(not_written)?)
             }
             Ok(Key::Used(number, receipt, first)) if first == *fingerprint => (number, Written::There(receipt)),
@@ -199,7 +201,7 @@ impl<H: Hook> PostgresRepository<H> {
         };
         match written {
             Written::There(receipt) => {
-                write::seal(&transaction, &self.statements, &number).await.map_err(not_written)?;
+                write::seal(&transaction, &self.statements, &number).await?;
                 match tokio::time::timeout(self.options.commit_timeout, transaction.commit()).await {
                     Ok(committed) => committed.map_err(at_commit)?,
                     Err(_) => return Err(CommitError::Unknown(PostgresError::NoAnswer)),
@@ -229,6 +231,13 @@ fn at_commit(error: tokio_postgres::Error) -> CommitError<PostgresError> {
     if undone { CommitError::NotWritten(error.into()) } else { CommitError::Unknown(error.into()) }
 }
 
+impl<H> Clone for PostgresRepository<H> {
+    fn clone(&self) -> Self {
+        let Self { pool, statements, options, hook } = self;
+        Self { pool: pool.clone(), statements: statements.clone(), options: options.clone(), hook: hook.clone() }
+    }
+}
+
 impl<H> fmt::Debug for PostgresRepository<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgresRepository({})", self.options.namespace)
@@ -239,7 +248,7 @@ impl<H: Hook> Repository for PostgresRepository<H> {
     type Error = PostgresError;
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<PostgresError>> {
-        self.write(&commit, Always(&*self.hook)).await
+        self.write(&commit, &*self.hook).await
     }
 
     async fn receipt(&self, key: CommitKey) -> Result<Option<Receipt>, PostgresError> {

@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick::{Changes, Commit, CommitRefusal, Fingerprint, OrganizationId, Receipt};
+use bailiwick::{Changes, Commit, CommitError, CommitRefusal, Fingerprint, OrganizationId, Receipt};
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
-use crate::hook::Beside;
 use crate::read::{self, number};
 use crate::statements::Statements;
-use crate::{HookError, PostgresError};
+use crate::{Hook, HookError, PostgresError};
 
 /// What has become of a commit whose transaction is still open.
 pub(crate) enum Written {
@@ -63,7 +62,7 @@ pub(crate) async fn commit(
     transaction: &Transaction<'_>,
     statements: &Statements,
     commit: &Commit,
-    beside: &impl Beside,
+    hook: &impl Hook,
 ) -> Result<Written, PostgresError> {
     let mut parts: Vec<&Changes> = commit.parts().collect();
     parts.sort_by_key(|part| part.root());
@@ -78,7 +77,7 @@ pub(crate) async fn commit(
     for part in &parts {
         write_part(transaction, statements, part).await?;
     }
-    beside.write(transaction, commit).await.map_err(of_hook)?;
+    hook.write(transaction, commit).await.map_err(of_hook)?;
     Ok(Written::There(commit.receipt()))
 }
 
@@ -187,8 +186,13 @@ pub(crate) async fn seal(
     transaction: &Transaction<'_>,
     statements: &Statements,
     number: &str,
-) -> Result<(), PostgresError> {
-    let statement = transaction.prepare_cached(&statements.seal).await?;
-    let present: Option<String> = transaction.query_one(&statement, &[]).await?.try_get(0)?;
-    if present.as_deref() == Some(number) { Ok(()) } else { Err(PostgresError::HookEndedTransaction) }
+) -> Result<(), CommitError<PostgresError>> {
+    let present = async {
+        let statement = transaction.prepare_cached(&statements.seal).await?;
+        Ok(transaction.query_one(&statement, &[]).await?.try_get(0)?)
+    };
+    let present: Option<String> = present.await.map_err(CommitError::NotWritten)?;
+    // Whether the hook committed what it ended, nobody knows.
+    let ended = CommitError::Unknown(PostgresError::HookEndedTransaction);
+    if present.as_deref() == Some(number) { Ok(()) } else { Err(ended) }
 }

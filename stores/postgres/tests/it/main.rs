@@ -6,3 +6,8 @@
 mod support;
 
 mod contract;
+mod failure;
+mod feed;
+mod hook;
+mod proxy;
+mod schema;
