@@ -12,8 +12,9 @@ pub struct Options {
     /// Where the tables are; `bailiwick` unless another is named.
     pub namespace: Namespace,
     /// How long to wait for the answer to a COMMIT, after which it is unknown whether it is
-    /// there; 30 seconds unless told otherwise. It is this side that stops waiting: a limit
-    /// of the server's would acknowledge a commit that a synchronous standby does not have.
+    /// there; 30 seconds unless told otherwise. This side stops listening, and cancels nothing:
+    /// a server that is made to stop waiting for its synchronous standby acknowledges what
+    /// that does not have.
     pub commit_timeout: Duration,
 }
 

@@ -55,8 +55,7 @@ statements! {
     write_records: "INSERT INTO bailiwick.record (root, key, version, value)
                     SELECT $1::uuid, key, $3::bigint, value FROM unnest($2::text[], $4::text[]) AS written (key, value)
                     ON CONFLICT (root, key) DO UPDATE SET version = excluded.version, value = excluded.value";
-    /// The last one of a commit. It fails if an earlier one failed unseen, tells whether the
-    /// transaction is still the same, and lifts the limit of time off the COMMIT: one that
-    /// ran out while a standby is waited for would acknowledge what the standby lacks.
-    seal: "SELECT pg_current_xact_id_if_assigned()::text, set_config('statement_timeout', '0', true)";
+    /// The last one of a commit. It fails if an earlier one failed unseen, and tells whether
+    /// the transaction is still the same.
+    seal: "SELECT pg_current_xact_id_if_assigned()::text";
 }

@@ -6,6 +6,7 @@
 mod support;
 
 mod contract;
+mod failover;
 mod failure;
 mod feed;
 mod hook;
