@@ -48,12 +48,12 @@ async fn what_is_made_is_left_as_it_is_and_needs_no_right_to_make_it() {
     let role = format!("writer_of_{}", database.name);
     let client = database.client().await;
     let grant = format!(
-        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA bailiwick TO {role};
+        "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA bailiwick TO {role};
          GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bailiwick TO {role}"
     );
     client.batch_execute(&grant).await.unwrap();
     let mut config = database.config();
-    config.user(&role);
+    config.user(&role).password("secret");
     let repository = PostgresRepository::open(pool(config, Timeouts::default(), 2)).await.unwrap();
     repository.commit(commit(1, 2)).await.unwrap();
     assert_eq!(repository.head(tree(1)).await.unwrap(), Version::new(2));
