@@ -79,6 +79,18 @@ fn a_database_keeps_the_contract() {
     let Some(database) = runtime().block_on(Database::new()) else { return };
     let report = conformance::run(&InNamespaces::of(&database, ""));
     assert!(report.passed(), "{report}");
+    assert_eq!(runtime().block_on(deadlocks(&database)), 0, "locks are taken in one order");
+}
+
+/// How often two have waited for each other, once every repository is closed and has told.
+async fn deadlocks(database: &Database) -> i64 {
+    let client = database.client().await;
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    while client.query_one(others, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    client.query_one(deadlocks, &[]).await.unwrap().get(0)
 }
 
 /// A trigger before each row of a table, with this body.
