@@ -185,7 +185,7 @@ impl<H: Hook> PostgresRepository<H> {
         let not_written = CommitError::<PostgresError>::NotWritten;
         let mut lease = Lease::default();
         let client = lease.of(&self.pool).await.map_err(not_written)?;
-        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(false);
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = begin.start().await.map_err(|error| not_written(error.into()))?;
 
         let (number, written) = match write::claim_key(&transaction, &self.statements, commit, fingerprint).await {

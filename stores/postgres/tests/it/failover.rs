@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bailiwick::{CommitError, Receipt, Repository, Version};
-use bailiwick_postgres::{Options, PostgresError, PostgresRepository, Timeouts};
+use bailiwick_postgres::{Cursor, Options, PostgresError, PostgresRepository, Timeouts};
 use tokio::task::JoinSet;
 use tokio_postgres::Config;
 use tokio_postgres::config::TargetSessionAttrs;
@@ -109,6 +109,28 @@ async fn no_acknowledged_commit_is_lost_when_the_standby_takes_over() {
     assert_eq!((lost, doubled), (0, 0));
     assert!(before >= BEFORE && acknowledged.len() > before);
     drop(primary);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_is_read_and_followed_and_never_written() {
+    let Some((primary, standby)) = pair().await else { return };
+    let repository = PostgresRepository::connect(primary.config()).await.unwrap();
+    repository.commit(commit(1, 1)).await.unwrap();
+    let mut config = standby.config();
+    config.target_session_attrs(TargetSessionAttrs::Any);
+    // It has written everything down, and shows it a moment later.
+    let reader = loop {
+        match PostgresRepository::connect(config.clone()).await {
+            Ok(reader) => break reader,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    while reader.feed(Cursor::START, WHOLE).await.unwrap().commits.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(reader.read(tree(1), Version::ZERO, WHOLE).await.unwrap().head, Version::new(1));
+    let answer = reader.commit(commit(1, 2)).await;
+    assert!(matches!(answer, Err(CommitError::NotWritten(PostgresError::ReadOnly { .. }))), "{answer:?}");
 }
 
 // Whoever cancels a server's wait for its standby makes it acknowledge, with a warning, what

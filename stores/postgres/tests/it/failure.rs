@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick::{Commit, CommitError, CommitRefusal, Receipt, Repository, Version};
-use bailiwick_postgres::{Options, PostgresError, PostgresRepository, Timeouts};
+use bailiwick_postgres::{PostgresError, PostgresRepository, Timeouts};
 use tokio_postgres::Client;
 
 use crate::proxy::{Cut, Proxy};
@@ -280,17 +280,13 @@ async fn a_record_that_cannot_be_read_is_an_error_that_does_not_repeat_it() {
     assert!(!format!("{error:?} {error}").contains("Ada"));
 }
 
+// spec: REP-7
 #[tokio::test]
-async fn a_server_that_only_reads_says_so() {
-    let Some((database, repository, client)) = three_commits().await else { return };
-    // A transaction of the repository's asks to write; the user may have been told to read.
-    trigger(&client, BEFORE, "recorded", "SET TRANSACTION READ ONLY; UPDATE bailiwick.tree SET head = 9").await;
+async fn a_pool_that_gives_no_connection_is_told() {
+    let Some((_database, repository, _client)) = three_commits().await else { return };
+    repository.pool().close();
     let answer = repository.commit(commit(1, 4)).await;
-    assert!(matches!(answer, Err(CommitError::NotWritten(PostgresError::ReadOnly { .. }))), "{answer:?}");
-    written_afterwards(&repository, &client).await;
-    let closed =
-        PostgresRepository::open_with(pool(database.config(), impatient(), 1), Options::default()).await.unwrap();
-    closed.pool().close();
-    let answer = closed.commit(commit(1, 5)).await;
     assert!(matches!(answer, Err(CommitError::NotWritten(PostgresError::Pool(_)))), "{answer:?}");
+    let head = repository.head(tree(1)).await;
+    assert!(matches!(head, Err(PostgresError::Pool(_))), "{head:?}");
 }
