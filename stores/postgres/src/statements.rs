@@ -27,7 +27,7 @@ statements! {
     records: "SELECT key, value FROM bailiwick.record WHERE root = $1 AND version > $2 AND version <= $3";
     /// What every transaction up to `pg_snapshot_xmin` has written is there by now, and what
     /// a later one will write comes later.
-    feed: "SELECT root, version, body, transaction::text FROM bailiwick.recorded
+    feed: "SELECT root, version, body, transaction::text AS number FROM bailiwick.recorded
            WHERE (transaction, root, version) > ($1::text::xid8, $2::uuid, $3::bigint)
              AND transaction < pg_snapshot_xmin(pg_current_snapshot())
            ORDER BY transaction, root, version LIMIT $4";

@@ -121,6 +121,21 @@ async fn a_slow_transaction_is_missed_by_numbers_and_not_by_the_feed() {
     assert_eq!(seen.iter().map(|(root, _)| root.uuid().as_u128()).collect::<Vec<_>>(), [1, 2]);
 }
 
+// As text, 100 would come before 99.
+#[tokio::test]
+async fn transactions_come_in_the_order_of_their_numbers() {
+    let Some(database) = Database::new().await else { return };
+    let repository = database.open().await;
+    for version in 1..=12 {
+        repository.commit(commit(1, version)).await.unwrap();
+    }
+    let earlier = "UPDATE bailiwick.recorded SET transaction = (93 + version)::text::xid8";
+    database.client().await.batch_execute(earlier).await.unwrap();
+    let versions: Vec<u64> =
+        follow(&repository, Cursor::START, 12).await.iter().map(|(_, version)| version.get()).collect();
+    assert_eq!(versions, (1..=12).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn the_feed_goes_on_after_a_restore_that_numbers_transactions_anew() {
     let Some(database) = Database::new().await else { return };
