@@ -12,11 +12,12 @@ async fn opened(database: &Database) -> Result<PostgresRepository, PostgresError
 }
 
 /// A database with one commit, and what this SQL made of it.
-async fn changed_by(sql: &str) -> Option<Result<PostgresRepository, PostgresError>> {
+async fn changed_by(sql: &str) -> Option<(Database, Result<PostgresRepository, PostgresError>)> {
     let database = Database::new().await?;
     opened(&database).await.unwrap().commit(commit(1, 1)).await.unwrap();
     database.client().await.batch_execute(sql).await.unwrap();
-    Some(opened(&database).await)
+    let opened = opened(&database).await;
+    Some((database, opened))
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn a_namespace_of_another_application_is_left_as_it_is() {
 #[tokio::test]
 async fn tables_of_a_later_version_are_refused() {
     let later = "UPDATE bailiwick.bailiwick_schema SET version = 2";
-    let Some(opened) = changed_by(later).await else { return };
+    let Some((_database, opened)) = changed_by(later).await else { return };
     assert!(matches!(opened, Err(PostgresError::LaterSchema { found: 2, known: 1 })));
 }
 
@@ -108,7 +109,7 @@ async fn tables_that_were_changed_are_refused() {
         ("ALTER TABLE bailiwick.bailiwick_schema DROP COLUMN version", "bailiwick_schema.version"),
     ];
     for (sql, expected) in changes {
-        let Some(opened) = changed_by(sql).await else { return };
+        let Some((_database, opened)) = changed_by(sql).await else { return };
         let Err(PostgresError::SchemaChanged { missing }) = opened else { panic!("{sql}: {opened:?}") };
         assert_eq!(missing, expected, "{sql}");
     }
@@ -118,7 +119,7 @@ async fn tables_that_were_changed_are_refused() {
 async fn what_an_embedder_adds_is_no_harm() {
     let added = "ALTER TABLE bailiwick.recorded ADD COLUMN seen boolean; CREATE TABLE bailiwick.outbox (id text);
                  CREATE INDEX by_head ON bailiwick.tree (head)";
-    let Some(opened) = changed_by(added).await else { return };
+    let Some((_database, opened)) = changed_by(added).await else { return };
     opened.unwrap().commit(commit(1, 2)).await.unwrap();
 }
 
