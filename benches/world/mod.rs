@@ -7,12 +7,15 @@
 #![allow(dead_code, reason = "each bench uses its share of the work")]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bailiwick::{
-    Actor, Catalog, Claim, ClaimDeclaration, CommitKey, Domain, Event, Format, Grant, GrantEvent, GroupEvent, GroupId,
-    LinkEvent, LinkId, LinkTerms, MemberEvent, Name, OrganizationEvent, OrganizationId, OrganizationTree, Participant,
-    PrincipalId, Privilege, Profile, Recorded, Rules, Slug, Timestamp, Version, Window,
+    Actor, Catalog, Claim, ClaimDeclaration, Commit, CommitError, CommitKey, Domain, Event, Format, Grant, GrantEvent,
+    GroupEvent, GroupId, LinkEvent, LinkId, LinkTerms, MemberEvent, Name, OrganizationEvent, OrganizationId,
+    OrganizationTree, Page, Participant, PrincipalId, Privilege, Profile, Receipt, Recorded, Repository, Rules, Slug,
+    Subscription, SubscriptionEvent, SubscriptionStatus, SupportEvent, SupportId, Timestamp, Version, Window,
 };
 use uuid::Uuid;
 
@@ -58,6 +61,8 @@ pub struct Ask {
 }
 
 pub struct Estate {
+    /// Owns the top; asked about by nobody.
+    pub owner: PrincipalId,
     pub organizations: Vec<(OrganizationId, Option<OrganizationId>)>,
     pub users: Vec<PrincipalId>,
     /// Each group with the claims that it gives.
@@ -106,8 +111,12 @@ impl Draw {
 
 impl World {
     pub fn new(size: Size) -> Self {
-        let claims: Vec<Claim> = (0..CLAIMS).map(|n| format!("things.do_{n}").parse().unwrap()).collect();
-        let declarations = claims.iter().map(|claim| ClaimDeclaration::manage(claim.clone(), "Do it"));
+        let mut claims: Vec<Claim> = (0..CLAIMS).map(|n| format!("things.do_{n}").parse().unwrap()).collect();
+        let mut declarations: Vec<_> =
+            claims.iter().map(|claim| ClaimDeclaration::manage(claim.clone(), "Do it")).collect();
+        // One more, of the kind that support access gives.
+        claims.push("things.see".parse().unwrap());
+        declarations.push(ClaimDeclaration::view(claims[CLAIMS].clone(), "See it"));
         let catalog = Catalog::new(declarations).unwrap();
         let domain = Arc::new(Domain { catalog, rules: Rules::provider() });
         let mut draw = Draw(fastrand::Rng::with_seed(20_260_601));
@@ -135,7 +144,7 @@ impl World {
                 .collect(),
             Shape::OneTree => {
                 let root = OrganizationId::from_u128(1).unwrap();
-                let mut events = vec![created(root, None, 0)];
+                let mut events = self.root_events(root);
                 for estate in &self.estates {
                     events.extend(self.events(estate, Some(root)));
                 }
@@ -184,16 +193,24 @@ impl World {
 
     fn events(&self, estate: &Estate, below: Option<OrganizationId>) -> Vec<Event> {
         let root = below.unwrap_or(estate.top());
-        let mut events = Vec::new();
-        for (number, (id, parent)) in estate.organizations.iter().enumerate() {
-            events.push(created(*id, parent.or(below), number));
+        let mut events = if below.is_none() { self.root_events(root) } else { vec![created(estate.top(), below, 0)] };
+        for (number, (id, parent)) in estate.organizations.iter().enumerate().skip(1) {
+            events.push(created(*id, *parent, number));
         }
-        for user in &estate.users {
+        for user in estate.users.iter().chain([&estate.owner]) {
             events.push(MemberEvent::UserKnown { principal: *user }.into());
             events.push(MemberEvent::Added { organization: root, principal: *user }.into());
             if below.is_some() {
                 events.push(MemberEvent::Added { organization: estate.top(), principal: *user }.into());
             }
+        }
+        let owner = Grant { privilege: Privilege::OWNER, window: Window::ALWAYS };
+        for (organization, _) in &estate.organizations[..11] {
+            let (organization, principal) = (*organization, estate.owner);
+            if organization != estate.top() {
+                events.push(MemberEvent::Added { organization, principal }.into());
+            }
+            events.push(GrantEvent::Granted { organization, principal, grant: owner.clone() }.into());
         }
         let mut known = HashSet::new();
         for (user, organization, claim) in &estate.direct {
@@ -207,7 +224,7 @@ impl World {
         }
         for (group, gives) in &estate.groups {
             let gives: BTreeSet<Privilege> = gives.iter().map(|claim| self.claims[*claim].clone().into()).collect();
-            let (name, owner) = (Name::new("Engineers").unwrap(), estate.users[0]);
+            let (name, owner) = (Name::new("Engineers").unwrap(), estate.owner);
             events.push(GroupEvent::Created { organization: estate.top(), group: *group, name, gives, owner }.into());
         }
         for (user, group) in &estate.members {
@@ -221,6 +238,104 @@ impl World {
                 .push(LinkEvent::Linked { link: *link, source, group: *group, target: *target, terms, present }.into());
         }
         events
+    }
+
+    fn root_events(&self, root: OrganizationId) -> Vec<Event> {
+        let plan = self.domain.rules.plans.keys().next().unwrap().clone();
+        let since = "2026-01-01T00:00:00Z".parse().unwrap();
+        let subscription = Subscription { plan, status: SubscriptionStatus::Active, term: Window::ALWAYS, since };
+        vec![created(root, None, 0), SubscriptionEvent::Recorded { root, subscription }.into()]
+    }
+
+    /// Allowed questions by each plain way.
+    pub fn ways(&self) -> [(&'static str, Vec<Ask>); 3] {
+        let estates = || self.estates.iter().enumerate();
+        let direct = estates().flat_map(|(estate, of)| {
+            of.direct.iter().map(move |(principal, organization, claim)| Ask {
+                estate,
+                principal: *principal,
+                organization: *organization,
+                claim: *claim,
+            })
+        });
+        let by_group = |(estate, of): (usize, &Estate), linked: bool| {
+            let place = |group: GroupId| of.links.iter().find(|(_, other, _)| *other == group).map(|link| link.2);
+            let ask = |(principal, group): &(PrincipalId, GroupId)| {
+                let (_, gives) = of.groups.iter().find(|(id, _)| id == group)?;
+                let organization = if linked { place(*group)? } else { of.top() };
+                Some(Ask { estate, principal: *principal, organization, claim: gives[0] })
+            };
+            of.members.iter().filter_map(ask).collect::<Vec<_>>()
+        };
+        [
+            ("a direct claim", few(direct.collect())),
+            ("a group", few(estates().flat_map(|of| by_group(of, false)).collect())),
+            ("a link", few(estates().flat_map(|of| by_group(of, true)).collect())),
+        ]
+    }
+
+    /// Allowed questions by ways that need more: each is added to the tree for one person of
+    /// each of the first estates.
+    pub fn special_ways(&self, tree: &mut OrganizationTree) -> [(&'static str, Vec<Ask>); 4] {
+        let mut draw = Draw(fastrand::Rng::with_seed(5));
+        let mut ways: [(&'static str, Vec<Ask>); 4] = [
+            ("a grant with an end", vec![]),
+            ("a reach", vec![]),
+            ("a nested group", vec![]),
+            ("support access", vec![]),
+        ];
+        let root = tree.root();
+        let mut events = Vec::new();
+        for (number, estate) in self.estates.iter().enumerate().take(100) {
+            let top = estate.top();
+            let below = |n: usize| estate.organizations[n].0;
+            let child = estate.organizations.iter().find(|(_, parent)| *parent == Some(below(1))).unwrap().0;
+            let mut ask = |way: usize, principal, organization, claim| {
+                ways[way].1.push(Ask { estate: number, principal, organization, claim });
+            };
+            let mut newcomer = |events: &mut Vec<Event>| {
+                let principal = PrincipalId::new(draw.random()).unwrap();
+                events.push(MemberEvent::UserKnown { principal }.into());
+                events.extend([root, top].map(|organization| MemberEvent::Added { organization, principal }.into()));
+                principal
+            };
+            let timed = newcomer(&mut events);
+            let window = Window::until("2030-01-01T00:00:00Z".parse().unwrap());
+            let grant = Grant { privilege: self.claims[0].clone().into(), window };
+            events.push(GrantEvent::Granted { organization: top, principal: timed, grant }.into());
+            ask(0, timed, top, 0);
+            let (reaching, nested) = (newcomer(&mut events), newcomer(&mut events));
+            let [outer, inner, wide] = [(); 3].map(|()| GroupId::new(draw.random()).unwrap());
+            for (group, claim) in [(outer, Some(0)), (inner, None), (wide, Some(0))] {
+                let gives = claim.map(|claim: usize| self.claims[claim].clone().into()).into_iter().collect();
+                let (name, owner) = (Name::new("Special").unwrap(), estate.owner);
+                events.push(GroupEvent::Created { organization: top, group, name, gives, owner }.into());
+            }
+            for (group, participant) in [
+                (outer, Participant::Group(inner)),
+                (inner, Participant::Principal(nested)),
+                (wide, Participant::Principal(reaching)),
+            ] {
+                events.push(
+                    GroupEvent::MemberAdded { organization: top, group, participant, self_granted: false }.into(),
+                );
+            }
+            ask(2, nested, top, 0);
+            let (link, terms) = (LinkId::new(draw.random()).unwrap(), LinkTerms::subtree().with_future());
+            let (target, present) = (below(1), BTreeSet::from([below(1)]));
+            events.push(LinkEvent::Linked { link, source: top, group: wide, target, terms, present }.into());
+            ask(1, reaching, child, 0);
+            let (support, engineer) = (draw.random(), PrincipalId::new(draw.random()).unwrap());
+            let (support, until) = (SupportId::new(support).unwrap(), "2030-01-01T00:00:00Z".parse().unwrap());
+            events.push(SupportEvent::Granted { organization: top, support, engineer, until }.into());
+            ask(3, engineer, top, CLAIMS);
+        }
+        let log = self.commits(root, events);
+        for mut commit in log {
+            commit.version = tree.version().next();
+            tree.advance(&commit).unwrap();
+        }
+        ways
     }
 
     /// Questions over the whole set, about half of them to be allowed.
@@ -293,8 +408,21 @@ impl Estate {
         let link = |(group, target)| (LinkId::new(draw.random()).unwrap(), group, target);
         let links = linked.into_iter().map(link).collect();
         let (direct, members) = (direct.into_iter().collect(), members.into_iter().collect());
-        Self { organizations, users, groups, direct, members, links }
+        let owner = PrincipalId::new(draw.random()).unwrap();
+        Self { owner, organizations, users, groups, direct, members, links }
     }
+}
+
+/// As many questions as stay in the caches.
+fn few(asks: Vec<Ask>) -> Vec<Ask> {
+    let step = asks.len().div_ceil(300);
+    asks.into_iter().step_by(step).collect()
+}
+
+/// The sizes to measure: those that `BAILIWICK_BENCH` lists, or S and M.
+pub fn sizes() -> Vec<Size> {
+    let wanted = std::env::var("BAILIWICK_BENCH").unwrap_or("S,M".into());
+    Size::ALL.into_iter().filter(|size| wanted.split(',').any(|name| name == format!("{size:?}"))).collect()
 }
 
 fn created(organization: OrganizationId, parent: Option<OrganizationId>, number: usize) -> Event {
@@ -302,6 +430,56 @@ fn created(organization: OrganizationId, parent: Option<OrganizationId>, number:
     let name = Name::new(&format!("Organization {number}")).unwrap();
     let profile = Profile { name, slug, region: None, tags: BTreeSet::new() };
     OrganizationEvent::Created { organization, parent, profile }.into()
+}
+
+/// The logs of a forest as a repository, each made anew when it is read. Commits are taken
+/// after a pause, as if a disk had to be waited for, and forgotten.
+pub struct Logs<'w> {
+    world: &'w World,
+    estates: HashMap<OrganizationId, usize>,
+    pause: std::time::Duration,
+}
+
+impl<'w> Logs<'w> {
+    pub fn of(world: &'w World, pause: std::time::Duration) -> Self {
+        let estates = world.estates.iter().enumerate().map(|(number, estate)| (estate.top(), number)).collect();
+        Self { world, estates, pause }
+    }
+}
+
+impl Repository for Logs<'_> {
+    type Error = Infallible;
+
+    async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<Infallible>> {
+        std::thread::sleep(self.pause);
+        Ok(commit.receipt())
+    }
+
+    async fn receipt(&self, _: CommitKey) -> Result<Option<Receipt>, Infallible> {
+        Ok(None)
+    }
+
+    async fn head(&self, root: OrganizationId) -> Result<Version, Infallible> {
+        Ok(self.read(root, Version::ZERO, NonZeroU32::MAX).await?.head)
+    }
+
+    async fn read(&self, root: OrganizationId, after: Version, _: NonZeroU32) -> Result<Page, Infallible> {
+        let mut page = Page { commits: Vec::new(), records: Vec::new(), head: after };
+        if after == Version::ZERO {
+            let estate = &self.world.estates[self.estates[&root]];
+            page.commits = self.world.commits(root, self.world.events(estate, None));
+            page.head = Version::new(page.commits.len() as u64);
+        }
+        Ok(page)
+    }
+
+    async fn root_of(&self, _: OrganizationId) -> Result<Option<OrganizationId>, Infallible> {
+        Ok(None)
+    }
+
+    async fn roots(&self, _: Option<OrganizationId>, _: NonZeroU32) -> Result<Vec<OrganizationId>, Infallible> {
+        Ok(self.estates.keys().copied().collect())
+    }
 }
 
 /// The simplest correct thing for these questions: nested maps and sets, keyed by UUID and by

@@ -143,6 +143,12 @@ impl<'a> Access<'a> {
         }
     }
 
+    /// How many bytes the index that checks read takes: edges by number, without the state
+    /// that they were derived from.
+    pub fn index_bytes(&self) -> usize {
+        self.index().bytes()
+    }
+
     /// Many checks in one call, answered in order.
     pub fn check_all<'q>(&self, questions: impl IntoIterator<Item = &'q Question>, at: Timestamp) -> Vec<bool> {
         let allows = |question: &Question| self.allows(question.principal, question.organization, &question.claim, at);

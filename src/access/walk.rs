@@ -329,11 +329,11 @@ impl<'a> Access<'a> {
         let Some((parent, _)) = place.ancestors.split_last() else { return Continue(()) };
         for above in place.ancestors {
             let Some(target): Option<&AboveRow> = index.above.get(*above) else { continue };
-            let Some(arc) = target.reaching(group) else { continue };
-            if arc.children_only && above != parent {
+            let Some(bond) = target.reaching(group) else { continue };
+            if bond.children_only && above != parent {
                 continue;
             }
-            self.walk_linked(group, arc.way, target.id, place, at, each)?;
+            self.walk_linked(group, bond.way, target.id, place, at, each)?;
         }
         Continue(())
     }

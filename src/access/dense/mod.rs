@@ -16,7 +16,7 @@ use imbl::OrdMap;
 use uuid::Uuid;
 
 use self::paged::Paged;
-use self::row::{AboveRow, Arc, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
+use self::row::{AboveRow, Bond, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
 use self::trie::{Numbered, Row, Trie};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
@@ -211,7 +211,7 @@ impl DenseIndex {
         let plain = terms.window == Window::ALWAYS && terms.exclusions.is_empty() && link.opted_out.is_empty();
         let here = if plain && (terms.future || link.present.contains(&link.target)) { given } else { Way::Ask };
         let below = if plain && terms.future { given } else { Way::Ask };
-        let reach = Arc { way: below, children_only: terms.reach == Reach::Children };
+        let reach = Bond { way: below, children_only: terms.reach == Reach::Children };
         self.set_link(link, Some(here), (terms.reach != Reach::Target).then_some(reach));
     }
 
@@ -219,7 +219,7 @@ impl DenseIndex {
         self.set_link(link, None, None);
     }
 
-    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Arc>) {
+    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Bond>) {
         let group = self.groups.number(link.group.uuid());
         self.set_active(link.target, group, here);
         let target = self.number(link.target);
@@ -268,6 +268,13 @@ impl DenseIndex {
         number
     }
 
+    /// How many bytes all of it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let rows = [self.principals.bytes(), self.organizations.bytes(), self.groups.bytes(), self.roles.bytes()];
+        let above = self.above.iter().map(AboveRow::bytes).fold(self.above.bytes(), usize::saturating_add);
+        rows.into_iter().chain([above, self.sets.bytes()]).fold(0, usize::saturating_add)
+    }
+
     /// Every edge, by identifier and in words, sorted: two indexes of one state say the same,
     /// however their numbers were given.
     pub(crate) fn edges(&self) -> BTreeSet<(&'static str, Uuid, Uuid, String)> {
@@ -283,14 +290,14 @@ impl DenseIndex {
             let above: Vec<Uuid> = row.place().ancestors.iter().map(|number| organization(*number)).collect();
             edges.extend(row.there.then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
             let place = row.place();
-            let active = place.active_pairs().map(|(number, arc)| (group(number), described(arc.way)));
+            let active = place.active_pairs().map(|(number, bond)| (group(number), described(bond.way)));
             edges.extend(active.map(|(group, way)| ("active", row.id(), group, way)));
         }
         for row in self.above.iter() {
             edges.extend(row.inactive.then(|| ("inactive", row.id, row.id, String::new())));
-            let reaching = row.reaching_pairs().map(|(number, arc)| (group(number), arc));
-            edges.extend(reaching.map(|(group, arc)| {
-                ("reaching", row.id, group, format!("{} {}", described(arc.way), arc.children_only))
+            let reaching = row.reaching_pairs().map(|(number, bond)| (group(number), bond));
+            edges.extend(reaching.map(|(group, bond)| {
+                ("reaching", row.id, group, format!("{} {}", described(bond.way), bond.children_only))
             }));
         }
         for row in self.principals.iter() {

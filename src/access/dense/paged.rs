@@ -50,6 +50,11 @@ impl<T> Paged<T> {
         }
     }
 
+    /// How many bytes the rows take, with what leads to them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.root.bytes()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.len).filter_map(|number| self.get(number))
     }
@@ -86,6 +91,17 @@ impl<T: Clone + Default> Paged<T> {
             *place = row;
         }
         number
+    }
+}
+
+impl<T> Node<T> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Page(rows) => size_of_val(&**rows),
+            Self::Branch(children) => {
+                children.iter().map(Self::bytes).fold(size_of_val(&**children), usize::saturating_add)
+            }
+        }
     }
 }
 

@@ -56,12 +56,12 @@ pub(crate) enum Way {
 
 /// A way, and whether it reaches the children alone; packed into a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arc {
+pub(crate) struct Bond {
     pub(crate) way: Way,
     pub(crate) children_only: bool,
 }
 
-impl Arc {
+impl Bond {
     const CHILDREN_ONLY: u32 = 1 << 31;
     const KINDS: u32 = 4;
 
@@ -145,6 +145,9 @@ impl Row for PrincipalRow {
     }
     fn of(id: Uuid) -> Self {
         Self { id, ..Self::default() }
+    }
+    fn bytes(&self) -> usize {
+        self.words.bytes()
     }
 }
 
@@ -258,6 +261,9 @@ impl Row for OrganizationRow {
     fn of(id: Uuid) -> Self {
         Self { id, ..Self::default() }
     }
+    fn bytes(&self) -> usize {
+        self.words.bytes()
+    }
 }
 
 /// An organization's row, taken apart.
@@ -274,10 +280,10 @@ impl Place<'_> {
     /// How a group is active there, its own links alone.
     #[inline]
     pub(crate) fn active(&self, group: u32) -> Option<Way> {
-        second(self.active, group).map(|word| Arc::unpack(word).way)
+        second(self.active, group).map(|word| Bond::unpack(word).way)
     }
 
-    pub(crate) fn active_pairs(&self) -> impl Iterator<Item = (u32, Arc)> + '_ {
+    pub(crate) fn active_pairs(&self) -> impl Iterator<Item = (u32, Bond)> + '_ {
         unpacked(self.active)
     }
 }
@@ -297,9 +303,9 @@ impl OrganizationRow {
     }
 
     pub(crate) fn set_active(&mut self, group: u32, way: Option<Way>) {
-        let (from, arc) = (usize::from(self.ancestors), way.map(|way| Arc { way, children_only: false }));
+        let (from, bond) = (usize::from(self.ancestors), way.map(|way| Bond { way, children_only: false }));
         let found = search(self.place().active, group);
-        set_pair(&mut self.words, from, found, group, arc);
+        set_pair(&mut self.words, from, found, group, bond);
     }
 }
 
@@ -318,6 +324,10 @@ impl AboveRow {
         Self { id, ..Self::default() }
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.reaching.bytes()
+    }
+
     #[inline]
     fn pairs(&self) -> &Pairs {
         self.reaching.as_slice().as_chunks::<2>().0
@@ -325,18 +335,18 @@ impl AboveRow {
 
     /// How a link of a group to here reaches further down.
     #[inline]
-    pub(crate) fn reaching(&self, group: u32) -> Option<Arc> {
-        second(self.pairs(), group).map(Arc::unpack)
+    pub(crate) fn reaching(&self, group: u32) -> Option<Bond> {
+        second(self.pairs(), group).map(Bond::unpack)
     }
 
     /// Whether one was there before.
-    pub(crate) fn set_reaching(&mut self, group: u32, arc: Option<Arc>) -> bool {
+    pub(crate) fn set_reaching(&mut self, group: u32, bond: Option<Bond>) -> bool {
         let found = search(self.pairs(), group);
-        set_pair(&mut self.reaching, 0, found, group, arc);
+        set_pair(&mut self.reaching, 0, found, group, bond);
         found.is_ok()
     }
 
-    pub(crate) fn reaching_pairs(&self) -> impl Iterator<Item = (u32, Arc)> + '_ {
+    pub(crate) fn reaching_pairs(&self) -> impl Iterator<Item = (u32, Bond)> + '_ {
         unpacked(self.pairs())
     }
 }
@@ -346,19 +356,19 @@ fn set_pair<const N: usize>(
     from: usize,
     found: Result<usize, usize>,
     group: u32,
-    arc: Option<Arc>,
+    bond: Option<Bond>,
 ) {
     let (Ok(place) | Err(place)) = found;
     let start = from.saturating_add(place.saturating_mul(2));
     let end = start.saturating_add(if found.is_ok() { 2 } else { 0 });
-    match arc {
-        Some(arc) => words.splice(start..end, &[group, arc.pack()]),
+    match bond {
+        Some(bond) => words.splice(start..end, &[group, bond.pack()]),
         None => words.splice(start..end, &[]),
     }
 }
 
-fn unpacked(pairs: &Pairs) -> impl Iterator<Item = (u32, Arc)> + '_ {
-    pairs.iter().map(|[group, word]| (*group, Arc::unpack(*word)))
+fn unpacked(pairs: &Pairs) -> impl Iterator<Item = (u32, Bond)> + '_ {
+    pairs.iter().map(|[group, word]| (*group, Bond::unpack(*word)))
 }
 
 /// A group: where it lives, what it gives, and what it is nested in.
@@ -387,6 +397,9 @@ impl Row for GroupRow {
     }
     fn of(id: Uuid) -> Self {
         Self { id, ..Self::default() }
+    }
+    fn bytes(&self) -> usize {
+        self.outer.bytes()
     }
 }
 

@@ -16,6 +16,11 @@ pub(crate) trait Row: Clone + Default {
 
     /// An empty row of this one.
     fn of(id: Uuid) -> Self;
+
+    /// How many bytes it holds elsewhere.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Rows, found by their identifier and never removed.
@@ -115,6 +120,11 @@ impl<R: Row> Trie<R> {
         rows.get_mut(place)
     }
 
+    /// How many bytes the rows take, with what leads to them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.root.bytes()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
         let mut waiting = vec![&self.root];
         let tables = std::iter::from_fn(move || {
@@ -130,6 +140,15 @@ impl<R: Row> Trie<R> {
 }
 
 impl<R: Row> Node<R> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Table { rows, .. } => rows.iter().map(Row::bytes).fold(size_of_val(&**rows), usize::saturating_add),
+            Self::Branch(children) => {
+                children.iter().map(Self::bytes).fold(size_of_val(&**children), usize::saturating_add)
+            }
+        }
+    }
+
     fn empty() -> Self {
         Self::of_size(2)
     }
@@ -210,6 +229,11 @@ impl<R: Row> Numbered<R> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
         self.rows.iter()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let rows = self.rows.iter().map(Row::bytes).fold(self.rows.bytes(), usize::saturating_add);
+        self.numbers.bytes().saturating_add(rows)
     }
 
     pub(crate) fn find(&self, id: Uuid) -> Option<&R> {

@@ -25,6 +25,14 @@ impl<const INLINE: usize> Words<INLINE> {
         }
     }
 
+    /// How many bytes it holds elsewhere.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Inline(..) => 0,
+            Self::Shared(words) => size_of_val(&**words),
+        }
+    }
+
     /// Puts `new` in place of the words of `range`, which lies within the list.
     pub(crate) fn splice(&mut self, range: std::ops::Range<usize>, new: &[u32]) {
         let old = self.as_slice();

@@ -1,0 +1,120 @@
+//! Commands, clones and loading: what grows with the tree, and what does not.
+//!
+//! `cargo bench --bench write`; with `BAILIWICK_BENCH=S,M,L` at the sizes of that list, and
+//! otherwise at S and M.
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::hint::black_box;
+
+use bailiwick::{
+    AddGroupMember, Command, CommitKey, Context, GrantPrivilege, GroupId, InvitationId, InvitationToken, Invite,
+    LinkGroup, LinkId, LinkTerms, OrganizationTree, Participant, PrincipalId,
+};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use world::{Estate, Shape, Size, World, now};
+
+/// The acting owner of an estate.
+fn context(estate: &Estate) -> Context {
+    Context::principal(estate.owner, estate.top(), now(), CommitKey::from_u128(1).unwrap())
+}
+
+fn id(number: u128) -> u128 {
+    0xb0b0 << 64 | number
+}
+
+/// Decides a command on a tree that others hold too, and applies it to a clone.
+fn settle<C: Command>(tree: &OrganizationTree, context: &Context, command: &C) -> OrganizationTree {
+    let Ok(decided) = tree.decide(context, command) else { panic!("{:?} was refused", command.operation()) };
+    let mut next = tree.clone();
+    next.apply(&decided.changes).unwrap();
+    next
+}
+
+fn writes(criterion: &mut Criterion) {
+    for size in world::sizes() {
+        let world = World::new(size);
+        let Some(tree) = world.trees(Shape::OneTree).pop() else { continue };
+        commands(criterion, &world, &tree, size);
+        let mut group = criterion.benchmark_group("tree");
+        group.bench_function(BenchmarkId::new("clone", format!("{size:?}")), |bencher| bencher.iter(|| tree.clone()));
+        drop(tree);
+        group.sample_size(10);
+        if size != Size::L {
+            for shape in [Shape::Forest, Shape::OneTree] {
+                let logs = world.logs(shape);
+                let events = logs.iter().flat_map(|(_, log)| log).map(|commit| commit.events.len() as u64).sum();
+                group.throughput(Throughput::Elements(events));
+                group.bench_function(BenchmarkId::new(format!("replay {shape:?}"), format!("{size:?}")), |bencher| {
+                    let replay = || {
+                        logs.iter()
+                            .map(|(root, log)| OrganizationTree::replay(*root, world.domain.clone(), log, []).unwrap())
+                            .collect::<Vec<_>>()
+                    };
+                    bencher.iter_batched(|| (), |()| replay(), BatchSize::PerIteration);
+                });
+            }
+        }
+    }
+}
+
+fn commands(criterion: &mut Criterion, world: &World, tree: &OrganizationTree, size: Size) {
+    let mut next = 0;
+    let mut estate = || {
+        next = (next + 7) % world.estates.len();
+        &world.estates[next]
+    };
+    let mut group = criterion.benchmark_group("decide and apply");
+    let mut bench = |name: &str, run: &mut dyn FnMut() -> OrganizationTree| {
+        group.bench_function(BenchmarkId::new(name, format!("{size:?}")), |bencher| bencher.iter(|| black_box(run())));
+    };
+    bench("grant", &mut || {
+        let of = estate();
+        let (user, claim) = (of.users[1], world.claims[world::CLAIMS].clone());
+        settle(tree, &context(of), &GrantPrivilege::new(of.top(), user, claim.into()))
+    });
+    bench("join a group", &mut || {
+        let of = estate();
+        let (group, _) = of.groups[0];
+        let new = |user: &&PrincipalId| !of.members.contains(&(**user, group));
+        let participant = Participant::Principal(*of.users.iter().find(new).unwrap());
+        settle(tree, &context(of), &AddGroupMember { organization: of.top(), group, participant })
+    });
+    bench("link", &mut || {
+        let of = estate();
+        let linked: BTreeSet<(GroupId, _)> = of.links.iter().map(|(_, group, target)| (*group, *target)).collect();
+        let free =
+            of.organizations[1..11].iter().flat_map(|(target, _)| of.groups.iter().map(|(group, _)| (*group, *target)));
+        let (group, target) = free.into_iter().find(|pair| !linked.contains(pair)).unwrap();
+        let link = LinkId::from_u128(id(1)).unwrap();
+        settle(tree, &context(of), &LinkGroup { link, source: of.top(), group, target, terms: LinkTerms::target() })
+    });
+    bench("invite", &mut || {
+        let of = estate();
+        let token = InvitationToken::from_entropy([7; 32]);
+        let invitation = InvitationId::from_u128(id(2)).unwrap();
+        let address = "new.colleague@example.com".parse().unwrap();
+        settle(tree, &context(of), &Invite::as_member(invitation, of.top(), of.groups[0].0, address, &token))
+    });
+    bench("a draft of ten", &mut || {
+        let of = estate();
+        let mut draft = tree.draft(context(of));
+        for user in &of.users[1..11] {
+            let claim = world.claims[world::CLAIMS].clone();
+            if draft.run(&GrantPrivilege::new(of.top(), *user, claim.into())).is_err() {
+                panic!("a grant was refused");
+            }
+        }
+        let mut next = tree.clone();
+        next.apply(&draft.finish()).unwrap();
+        next
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1)).warm_up_time(std::time::Duration::from_millis(300));
+    targets = writes
+}
+criterion_main!(benches);
