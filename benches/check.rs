@@ -3,6 +3,14 @@
 //! `cargo bench --bench check`; with `BAILIWICK_BENCH=S,M,L` at the sizes of that list, and
 //! otherwise at S and M. Every time is that of one question.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a bench fails by panicking"
+)]
+
 mod world;
 
 use std::hint::black_box;

@@ -3,6 +3,14 @@
 //! `cargo bench --bench write`; with `BAILIWICK_BENCH=S,M,L` at the sizes of that list, and
 //! otherwise at S and M.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a bench fails by panicking"
+)]
+
 mod world;
 
 use std::collections::BTreeSet;

@@ -59,7 +59,7 @@ pub(crate) struct Index {
     pub(crate) link_at: OrdMap<(GroupId, OrganizationId), LinkId>,
     pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
     pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
-    pub(crate) supported: OrdSet<(PrincipalId, OrganizationId)>,
+    pub(crate) supported: OrdMap<(PrincipalId, OrganizationId), BTreeSet<SupportId>>,
     pub(crate) addresses: OrdSet<(AddressKey, RecordKey)>,
     pub(crate) dense: DenseIndex,
 }
@@ -104,6 +104,12 @@ impl Index {
         tree.supports.values().for_each(|support| bare.put_support(support.clone()));
         tree.records.iter().for_each(|(key, record)| bare.put_record(*key, Some(record.clone())));
         bare.index
+    }
+
+    /// The organizations to which an engineer of the operator's has support access.
+    pub(crate) fn supported_by(&self, engineer: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
+        let row = (engineer, OrganizationId::MIN)..=(engineer, OrganizationId::MAX);
+        self.supported.range(row).map(|((_, organization), _)| *organization)
     }
 
     /// The second halves of the pairs that begin with `first`.
@@ -409,7 +415,7 @@ impl OrganizationTree {
         // SUP-1, HIE-7: an engineer of the operator's never becomes a user of the tree.
         self.used.insert(support.engineer.uuid());
         self.belongs(support.organization, Belonging::Support(support.id));
-        self.index.supported.insert((support.engineer, support.organization));
+        self.index.supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
         self.index.dense.set_engineer(support.engineer, true);
         self.supports.insert(support.id, support);
     }
@@ -417,10 +423,13 @@ impl OrganizationTree {
     pub(crate) fn drop_support(&mut self, id: SupportId) {
         let Some(support) = self.supports.remove(&id) else { return };
         self.belongs_no_more(support.organization, Belonging::Support(id));
-        let (engineer, organization) = (support.engineer, support.organization);
-        if !self.support(organization).any(|other| other.engineer == engineer) {
-            self.index.supported.remove(&(engineer, organization));
-            let elsewhere = Index::row(&self.index.supported, engineer).next().is_some();
+        let (engineer, place) = (support.engineer, (support.engineer, support.organization));
+        if let Some(all) = self.index.supported.get_mut(&place) {
+            all.remove(&id);
+        }
+        if self.index.supported.get(&place).is_some_and(BTreeSet::is_empty) {
+            self.index.supported.remove(&place);
+            let elsewhere = self.index.supported_by(engineer).next().is_some();
             self.index.dense.set_engineer(engineer, elsewhere);
         }
     }

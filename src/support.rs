@@ -567,8 +567,8 @@ impl OrganizationTree {
         engineer: PrincipalId,
         organization: OrganizationId,
     ) -> impl Iterator<Item = (&Support, Window)> {
-        let granted = self.support(organization).filter(move |support| support.engineer == engineer);
-        granted.filter_map(|support| {
+        let given = self.index.supported.get(&(engineer, organization)).into_iter().flatten();
+        given.filter_map(|id| self.supports.get(id)).filter_map(|support| {
             let (from, until) = support.window()?;
             Some((support, Window::new(Some(from), Some(until)).ok()?))
         })

@@ -4,7 +4,15 @@
 //! its top, and links from them downward. As a *forest* each estate is a tree; as *one tree*
 //! all estates lie below one root.
 
-#![allow(dead_code, reason = "each bench uses its share of the work")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_types,
+    reason = "each bench uses its share of the work, and fails by panicking"
+)]
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::convert::Infallible;

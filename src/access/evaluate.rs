@@ -170,7 +170,7 @@ impl<'a> Access<'a> {
     pub fn organizations(&self, principal: PrincipalId, claim: Option<&Claim>, at: Timestamp) -> Vec<OrganizationId> {
         let tree = self.tree;
         let mut candidates: BTreeSet<OrganizationId> = tree.memberships(principal).collect();
-        candidates.extend(Index::row(&tree.index.supported, principal));
+        candidates.extend(tree.index.supported_by(principal));
         for group in self.groups_above(principal) {
             candidates.extend(tree.groups.get(&group).map(|group| group.organization));
             candidates.extend(tree.links_of(group).flat_map(|link| tree.reached(link)));

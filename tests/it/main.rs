@@ -35,6 +35,7 @@ mod model;
 mod passdown_model;
 mod policy;
 mod project_groups;
+mod reader;
 mod recording;
 mod relocation;
 mod repository;
