@@ -106,6 +106,15 @@ pub(crate) async fn page(
     Ok(page)
 }
 
+/// After every commit of a transaction below the first one that is under way.
+pub(crate) async fn end(client: &Object, statements: &Statements) -> Result<Cursor, PostgresError> {
+    let statement = client.prepare_cached(&statements.feed_end).await?;
+    let first: Option<u64> = client.query_one(&statement, &[]).await?.try_get::<_, &str>(0)?.parse().ok();
+    let before = first.and_then(|first| first.checked_sub(1));
+    let transaction = before.ok_or(PostgresError::Corrupt("a transaction that is no number"))?;
+    Ok(Cursor { transaction, root: Uuid::max(), version: u64::MAX })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

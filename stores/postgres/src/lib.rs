@@ -146,6 +146,15 @@ impl<H: Hook> PostgresRepository<H> {
         Ok(page)
     }
 
+    /// The place in the feed after everything that it would show by now: whoever begins here
+    /// meets what is committed from now on, and what was under way.
+    pub async fn feed_end(&self) -> Result<Cursor, PostgresError> {
+        let mut lease = Lease::default();
+        let end = feed::end(lease.of(&self.pool).await?, &self.statements).await?;
+        lease.give_back();
+        Ok(end)
+    }
+
     /// Puts every commit that is there anew into the feed, after whatever was read from it:
     /// to be called once after a dump was restored into another cluster, which numbers its
     /// transactions anew. Who follows the feed meets every commit once more and tells it by

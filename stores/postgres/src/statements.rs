@@ -31,6 +31,7 @@ statements! {
            WHERE (transaction, root, version) > ($1::text::xid8, $2::uuid, $3::bigint)
              AND transaction < pg_snapshot_xmin(pg_current_snapshot())
            ORDER BY transaction, root, version LIMIT $4";
+    feed_end: "SELECT pg_snapshot_xmin(pg_current_snapshot())::text";
     /// Of all rows: after a restore, those that were not read may be ahead as well.
     ahead: "SELECT greatest($1::text::xid8, (SELECT transaction FROM bailiwick.recorded ORDER BY transaction DESC LIMIT 1))
                    >= pg_snapshot_xmax(pg_current_snapshot())";

@@ -11,7 +11,7 @@ use bailiwick_postgres::{Cursor, PostgresError, PostgresRepository};
 use tokio::task::JoinSet;
 
 use crate::support::Database;
-use crate::support::sample::{WHOLE, commit};
+use crate::support::sample::{WHOLE, commit, tree};
 
 const WRITERS: u128 = 8;
 const COMMITS: u64 = 60;
@@ -42,6 +42,19 @@ async fn follow(repository: &PostgresRepository, mut after: Cursor, wanted: usiz
         }
     }
     seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_begins_at_the_end_meets_what_comes_next() {
+    let Some(database) = Database::new().await else { return };
+    let repository = database.open().await;
+    let empty = repository.feed_end().await.unwrap();
+    assert_eq!(repository.feed(empty, few()).await.unwrap().commits, []);
+    repository.commit(commit(1, 1)).await.unwrap();
+    assert_eq!(follow(&repository, empty, 1).await, [(tree(1), Version::new(1))]);
+    let end = repository.feed_end().await.unwrap();
+    repository.commit(commit(1, 2)).await.unwrap();
+    assert_eq!(follow(&repository, end, 1).await, [(tree(1), Version::new(2))]);
 }
 
 // abuse: 109
