@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bailiwick::PrincipalId;
 use subtle::ConstantTimeEq;
+use tokio_postgres::Config;
 use tracing::Level;
 
 /// Everything that can be set from outside.
@@ -43,12 +44,18 @@ pub struct Limits {
 pub enum Store {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<Config>),
 }
 
 impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "SQLite file {}", path.display()),
+            // Nothing else of the URL: it may hold a password.
+            Self::Postgres(config) => {
+                write!(f, "PostgreSQL database {}", config.get_dbname().or(config.get_user()).unwrap_or_default())
+            }
         }
     }
 }
@@ -153,10 +160,13 @@ fn secret(variable: &impl Fn(&str) -> Option<String>) -> Result<Option<ProxySecr
 /// The place for one more kind of store: a variable here, an arm in [`Store::open`].
 fn store(variable: &impl Fn(&str) -> Option<String>) -> Result<Store, InvalidConfiguration> {
     let name = "BAILIWICK_POSTGRES_URL";
-    if variable(name).is_some() {
-        return Err(InvalidConfiguration::Wrong { name, wanted: "this build keeps its trees in SQLite alone" });
+    let (file, database) =
+        (variable("BAILIWICK_SQLITE"), parse(variable, name, "such as postgres://user@host/database")?);
+    match (file, database) {
+        (Some(_), Some(_)) => Err(InvalidConfiguration::Wrong { name, wanted: "not set beside BAILIWICK_SQLITE" }),
+        (None, Some(config)) => Ok(Store::Postgres(Box::new(config))),
+        (file, None) => Ok(Store::Sqlite(file.unwrap_or_else(|| "bailiwick.sqlite".to_owned()).into())),
     }
-    Ok(Store::Sqlite(variable("BAILIWICK_SQLITE").unwrap_or_else(|| "bailiwick.sqlite".to_owned()).into()))
 }
 
 #[cfg(test)]
@@ -198,13 +208,23 @@ mod tests {
             ("BAILIWICK_BODY_LIMIT", "-1"),
             ("BAILIWICK_TIME_LIMIT", "soon"),
             ("BAILIWICK_LOG", "all"),
-            ("BAILIWICK_POSTGRES_URL", "postgres://user:password@host/trees"),
+            ("BAILIWICK_POSTGRES_URL", "postgres://user:password@host:port/trees"),
         ];
         for (name, value) in wrong {
             let message = read(&[OPERATOR, (name, value)]).unwrap_err().to_string();
             assert!(message.contains(name) && !message.contains(value), "{message}");
         }
         assert!(matches!(read(&[]), Err(InvalidConfiguration::Missing { name: "BAILIWICK_OPERATOR", .. })));
+    }
+
+    #[test]
+    fn one_store_is_chosen_and_its_password_never_shown() {
+        let url = ("BAILIWICK_POSTGRES_URL", "postgres://user:geheim@host/trees");
+        let configuration = read(&[OPERATOR, url]).unwrap();
+        assert_eq!(configuration.store.to_string(), "PostgreSQL database trees");
+        assert!(!format!("{configuration:?}").contains("geheim"), "{configuration:?}");
+        let both = read(&[OPERATOR, url, ("BAILIWICK_SQLITE", "trees.sqlite")]).unwrap_err();
+        assert!(matches!(both, InvalidConfiguration::Wrong { name: "BAILIWICK_POSTGRES_URL", .. }));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Starts the service, and stops it when it is asked to, after the requests in flight.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bailiwick_console::{Configuration, Service, router, wall_clock};
+use bailiwick_console::{Configuration, Opened, Service, follow, router, wall_clock};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,7 +26,9 @@ async fn run() -> Result<()> {
     let configuration = Configuration::from_environment()?;
     tracing_subscriber::fmt().with_max_level(configuration.log).with_writer(std::io::stderr).with_ansi(false).init();
 
-    let service = Service::new(configuration.store.open()?, configuration.operator, wall_clock())?;
+    let Opened { repository, feed } = configuration.store.open().await?;
+    let service = Arc::new(Service::new(repository, configuration.operator, wall_clock())?);
+    feed.map(|feed| tokio::spawn(follow(feed, service.clone())));
     let listener = TcpListener::bind(configuration.listen).await?;
     tracing::info!(address = %listener.local_addr()?, store = %configuration.store, "listening");
     // Both are asked for before the first request, so that no signal is missed.

@@ -135,6 +135,14 @@ impl Service {
         View::new(tree.map_err(Problem::of_read)?, caller, organization, self.now()).ok_or_else(Problem::not_found)
     }
 
+    /// Catches up with a tree, before somebody asks for it.
+    pub(crate) async fn freshen(&self, root: OrganizationId) {
+        match self.directory.tree(root).await {
+            Ok(tree) => tracing::debug!(%root, version = tree.version().get(), "followed"),
+            Err(error) => tracing::warn!(%error, "a tree could not be followed"),
+        }
+    }
+
     /// Decides, commits and answers a command about an organization.
     pub(crate) async fn execute<C: Command>(
         &self,

@@ -5,17 +5,33 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bailiwick::{BoxedRepository, Commit, CommitError, CommitKey, OrganizationId, Page, Receipt, Repository, Version};
+use bailiwick_postgres::PostgresRepository;
 use bailiwick_sqlite::{SqliteError, SqliteRepository};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::configuration::Store;
 
+/// A store that is open.
+pub struct Opened {
+    /// Where commits go.
+    pub repository: BoxedRepository,
+    /// What tells of the commits of other processes, if it does.
+    pub feed: Option<PostgresRepository>,
+}
+
 impl Store {
     /// Opens it; the error says what to do about it.
-    pub fn open(&self) -> Result<BoxedRepository, Box<dyn Error + Send + Sync>> {
+    pub async fn open(&self) -> Result<Opened, Box<dyn Error + Send + Sync>> {
         match self {
-            Self::Sqlite(path) => Ok(BoxedRepository::new(Threaded(Arc::new(SqliteRepository::open(path)?)))),
+            Self::Sqlite(path) => {
+                let repository = BoxedRepository::new(Threaded(Arc::new(SqliteRepository::open(path)?)));
+                Ok(Opened { repository, feed: None })
+            }
+            Self::Postgres(config) => {
+                let repository = PostgresRepository::connect((**config).clone()).await?;
+                Ok(Opened { repository: BoxedRepository::new(repository.clone()), feed: Some(repository) })
+            }
         }
     }
 }

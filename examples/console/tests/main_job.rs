@@ -1,4 +1,4 @@
-//! The main job by HTTP alone: the console as a process, on a file, stopped and started again.
+//! The main job by HTTP alone, on each store: the console as a process, stopped and started again.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,122 +12,18 @@
     reason = "test code: it fails by panicking, and shares its helpers within one binary"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[path = "../../../stores/postgres/tests/support/mod.rs"]
+mod postgres;
+mod process;
+
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-const OPERATOR: &str = "00000000-0000-4000-8000-000000000099";
-const ADA: &str = "00000000-0000-4000-8000-00000000000a";
-const BEN: &str = "00000000-0000-4000-8000-00000000000b";
-const NORA: &str = "00000000-0000-4000-8000-00000000000d";
-const OLAF: &str = "00000000-0000-4000-8000-00000000000e";
-
-/// The console as a process, killed when it is dropped.
-struct Console {
-    process: Child,
-    address: String,
-    log: Option<JoinHandle<Vec<String>>>,
-    keys: u32,
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn command(variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick-console"));
-    command.env_clear().env("BAILIWICK_OPERATOR", OPERATOR).envs(variables.iter().copied());
-    command
-}
-
-impl Console {
-    /// Starts it on a port that is free, and waits until it says which.
-    fn start(file: &Path) -> Self {
-        let file = ("BAILIWICK_SQLITE", file.to_str().unwrap());
-        let variables = [file, ("BAILIWICK_LISTEN", "127.0.0.1:0"), ("BAILIWICK_TIME_LIMIT", "2")];
-        let mut process = command(&variables).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let said = log.by_ref().map(Result::unwrap).find_map(|line| {
-            let address = line.split("address=").nth(1)?.split(' ').next()?;
-            Some(address.to_owned())
-        });
-        let address = said.expect("it says where it listens");
-        // Read on, lest the pipe fill up.
-        let log = Some(thread::spawn(move || log.map_while(Result::ok).collect()));
-        Self { process, address, log, keys: 0 }
-    }
-
-    fn ask(&mut self, who: &str, method: &str, path: &str, acting: Option<&str>, body: &Value) -> (u16, Value) {
-        self.keys += 1;
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("Bailiwick-Principal", who)
-            .header("Bailiwick-Address", if who == NORA { "nora@northwind.example" } else { "olaf@northwind.example" })
-            .header("Idempotency-Key", format!("{}-{}", self.process.id(), self.keys))
-            .header("Content-Type", "application/json");
-        let request = acting.into_iter().fold(request, |request, acting| request.header("Bailiwick-Acting", acting));
-        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
-        let mut answer = agent.run(request.body(body.to_string()).unwrap()).unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or_else(|_| text.into()))
-    }
-
-    /// What is answered to Ada, who acts from there.
-    #[track_caller]
-    fn does(&mut self, method: &str, path: &str, acting: &str, body: Value) -> Value {
-        let (status, answer) = self.ask(ADA, method, path, Some(acting), &body);
-        assert!((200..300).contains(&status), "{method} {path}: {answer}");
-        answer
-    }
-
-    #[track_caller]
-    fn makes(&mut self, path: &str, acting: &str, body: Value) -> String {
-        self.does("POST", path, acting, body)["id"].as_str().unwrap().to_owned()
-    }
-
-    #[track_caller]
-    fn is_refused(&mut self, method: &str, path: &str, acting: &str, body: Value, code: &str) -> Value {
-        let (status, answer) = self.ask(ADA, method, path, Some(acting), &body);
-        assert!((400..500).contains(&status) && answer["code"] == code, "{method} {path}: {answer}");
-        answer
-    }
-
-    #[track_caller]
-    fn get(&mut self, path: &str) -> Value {
-        let (status, answer) = self.ask(ADA, "GET", path, None, &json!({}));
-        assert_eq!(status, 200, "{path}: {answer}");
-        answer
-    }
-
-    fn allows(&mut self, organization: &str, claim: &str) -> bool {
-        self.get(&format!("/api/organizations/{organization}/check?principal={BEN}&claim={claim}"))["allowed"] == true
-    }
-
-    fn terminate(&self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    }
-
-    /// Stops it, and gives back what it has written.
-    fn stop(mut self) -> Vec<String> {
-        self.terminate();
-        assert!(self.process.wait().unwrap().success());
-        self.log.take().unwrap().join().unwrap()
-    }
-}
-
-fn at(organization: &str, rest: &str) -> String {
-    format!("/api/organizations/{organization}{rest}")
-}
+use process::{ADA, BEN, Console, NORA, OLAF, OPERATOR, at, command, database, file};
 
 /// What was made, for the second day.
 struct Made {
@@ -248,10 +144,19 @@ fn everything(console: &mut Console, made: &Made) -> Vec<Value> {
 }
 
 #[test]
-fn the_main_job_is_done_and_still_there_after_a_restart() {
+fn the_main_job_is_done_on_sqlite_and_still_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("trees.sqlite");
-    let mut console = Console::start(&file);
+    main_job(&file(&folder));
+}
+
+#[test]
+fn the_main_job_is_done_on_postgresql_and_still_there_after_a_restart() {
+    let Some(database) = postgres::runtime().block_on(postgres::Database::new()) else { return };
+    main_job(&self::database(&database.config()));
+}
+
+fn main_job(store: &(&'static str, String)) {
+    let mut console = Console::start(store);
     let made = found(&mut console);
     link(&mut console, &made);
     invite(&mut console, &made);
@@ -266,7 +171,7 @@ fn the_main_job_is_done_and_still_there_after_a_restart() {
         assert!(!log.contains(person), "{person} in the log: {log}");
     }
 
-    let mut console = Console::start(&file);
+    let mut console = Console::start(store);
     assert_eq!(everything(&mut console, &made), before);
     let (status, gone) = console.ask(ADA, "GET", &at(&made.litware, ""), None, &json!({}));
     assert_eq!((status, &gone["code"]), (404, &json!("not_found")));
@@ -276,7 +181,7 @@ fn the_main_job_is_done_and_still_there_after_a_restart() {
 #[test]
 fn a_request_in_flight_is_finished_before_it_stops() {
     let folder = tempfile::tempdir().unwrap();
-    let mut console = Console::start(&folder.path().join("trees.sqlite"));
+    let mut console = Console::start(&file(&folder));
     let body = json!({ "name": "Fabrikam", "owner": { "principal": ADA, "name": "Ada" } }).to_string();
     let (first, rest) = body.split_at(10);
     let mut stream = TcpStream::connect(&console.address).unwrap();
@@ -301,7 +206,7 @@ fn a_request_in_flight_is_finished_before_it_stops() {
 #[test]
 fn a_connection_without_a_request_does_not_keep_it_from_stopping() {
     let folder = tempfile::tempdir().unwrap();
-    let console = Console::start(&folder.path().join("trees.sqlite"));
+    let console = Console::start(&file(&folder));
     let mut stream = TcpStream::connect(&console.address).unwrap();
     write!(stream, "GET /health HTTP/1.1\r\nHost:").unwrap();
     thread::sleep(Duration::from_millis(200));
