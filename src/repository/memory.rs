@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Commit, CommitError, CommitRefusal, Fingerprint, Page, Receipt, Repository};
+use super::{
+    Carried, Commit, CommitError, CommitRefusal, Fingerprint, MoveNumber, Page, Portable, Receipt, Repository,
+};
 use crate::event::{Changes, Recorded, Version};
 use crate::id::{CommitKey, OrganizationId};
 use crate::person::{Record, RecordKey};
@@ -21,6 +23,34 @@ pub enum MemoryError {
     /// The commit could not be serialized for its fingerprint.
     #[error("the commit cannot be serialized")]
     Encode(#[source] serde_json::Error),
+    /// The tree is on its way to another repository, or has gone there.
+    #[error("tree {root} takes no commits here: it moves, or has moved, elsewhere")]
+    Fenced {
+        /// The tree.
+        root: OrganizationId,
+    },
+    /// The call belongs to a move that a later one has overtaken.
+    #[error("move {number} of tree {root} is over")]
+    Overtaken {
+        /// The tree.
+        root: OrganizationId,
+        /// The move that it belongs to.
+        number: u64,
+    },
+    /// The tree takes commits, and so cannot be written over or cleared.
+    #[error("tree {root} takes commits here")]
+    NotFenced {
+        /// The tree.
+        root: OrganizationId,
+    },
+    /// What is to be imported does not follow from what is there.
+    #[error("what is imported of tree {root} does not follow from version {head}")]
+    DoesNotFollow {
+        /// The tree.
+        root: OrganizationId,
+        /// The version that is there.
+        head: Version,
+    },
 }
 
 /// A repository in memory. Clones share what is stored.
@@ -42,6 +72,8 @@ struct Stored {
     trees: BTreeMap<OrganizationId, Tree>,
     receipts: BTreeMap<CommitKey, (Fingerprint, Receipt)>,
     organizations: BTreeMap<OrganizationId, OrganizationId>,
+    /// The last move that each tree has seen, and whether it is fenced by it.
+    moves: BTreeMap<OrganizationId, (MoveNumber, bool)>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +108,9 @@ impl Repository for MemoryRepository {
                 Err(CommitError::Refused(CommitRefusal::KeyReused { key: commit.key() }))
             };
         }
+        if let Some(root) = commit.parts().map(Changes::root).find(|root| stored.is_fenced(*root)) {
+            return Err(CommitError::NotWritten(MemoryError::Fenced { root }));
+        }
         stored.admit(&commit).map_err(CommitError::Refused)?;
         Ok(stored.write(commit, fingerprint))
     }
@@ -108,7 +143,105 @@ impl Repository for MemoryRepository {
     }
 }
 
+impl Portable for MemoryRepository {
+    async fn fence(&self, root: OrganizationId, number: MoveNumber) -> Result<Version, MemoryError> {
+        let mut stored = self.stored()?;
+        stored.see(root, number)?;
+        stored.moves.insert(root, (number, true));
+        Ok(stored.head(root))
+    }
+
+    async fn open(&self, root: OrganizationId, number: MoveNumber) -> Result<(), MemoryError> {
+        let mut stored = self.stored()?;
+        stored.see(root, number)?;
+        stored.moves.insert(root, (number, false));
+        Ok(())
+    }
+
+    async fn export(
+        &self,
+        root: OrganizationId,
+        after: Version,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Carried>, MemoryError> {
+        self.stored()?.export(root, after, limit)
+    }
+
+    async fn import(
+        &self,
+        root: OrganizationId,
+        number: MoveNumber,
+        commits: Vec<Carried>,
+    ) -> Result<Version, MemoryError> {
+        let mut stored = self.stored()?;
+        stored.see_fenced(root, number)?;
+        let head = stored.head(root);
+        let new: Vec<_> = commits.into_iter().filter(|carried| carried.recorded.version > head).collect();
+        let mut expected = head;
+        for Carried { recorded, .. } in &new {
+            expected = expected.next();
+            if (recorded.root, recorded.version) != (root, expected) {
+                return Err(MemoryError::DoesNotFollow { root, head });
+            }
+        }
+        stored.moves.insert(root, (number, true));
+        new.into_iter().for_each(|carried| stored.import(carried));
+        Ok(expected)
+    }
+
+    async fn clear(&self, root: OrganizationId, number: MoveNumber) -> Result<(), MemoryError> {
+        let mut stored = self.stored()?;
+        stored.see_fenced(root, number)?;
+        stored.moves.insert(root, (number, true));
+        stored.trees.remove(&root);
+        stored.organizations.retain(|_, tree| *tree != root);
+        Ok(())
+    }
+}
+
 impl Stored {
+    fn is_fenced(&self, root: OrganizationId) -> bool {
+        self.moves.get(&root).is_some_and(|(_, fenced)| *fenced)
+    }
+
+    /// That no later move of a tree was seen.
+    fn see(&self, root: OrganizationId, number: MoveNumber) -> Result<(), MemoryError> {
+        match self.moves.get(&root) {
+            Some((last, _)) if *last > number => Err(MemoryError::Overtaken { root, number: number.get() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same, and that it is fenced or not there.
+    fn see_fenced(&self, root: OrganizationId, number: MoveNumber) -> Result<(), MemoryError> {
+        self.see(root, number)?;
+        let absent = !self.moves.contains_key(&root) && !self.trees.contains_key(&root);
+        if absent || self.is_fenced(root) { Ok(()) } else { Err(MemoryError::NotFenced { root }) }
+    }
+
+    fn export(&self, root: OrganizationId, after: Version, limit: NonZeroU32) -> Result<Vec<Carried>, MemoryError> {
+        let (after, none) = (usize::try_from(after.get()).unwrap_or(usize::MAX), Tree::default());
+        let tree = self.trees.get(&root).unwrap_or(&none);
+        let carry = |(recorded, keys): &(Recorded, Vec<RecordKey>)| {
+            let kept = self.receipts.get(&recorded.key);
+            // A commit and its key are written together.
+            let (fingerprint, receipt) = kept.cloned().ok_or(MemoryError::Poisoned)?;
+            let here = recorded.placements().map(|placement| placement.organization);
+            let organizations = here.filter(|id| self.organizations.get(id) == Some(&root)).collect();
+            let records = tree.last_written(recorded.version, keys).into_iter().collect();
+            Ok(Carried { recorded: recorded.clone(), records, organizations, fingerprint, receipt })
+        };
+        tree.commits.iter().skip(after).take(size(limit)).map(carry).collect()
+    }
+
+    fn import(&mut self, carried: Carried) {
+        let Carried { recorded, records, organizations, fingerprint, receipt } = carried;
+        let root = recorded.root;
+        self.organizations.extend(organizations.into_iter().map(|organization| (organization, root)));
+        self.receipts.entry(recorded.key).or_insert((fingerprint, receipt));
+        self.trees.entry(root).or_default().write(&Changes { recorded, records });
+    }
+
     fn head(&self, root: OrganizationId) -> Version {
         self.trees.get(&root).map(Tree::head).unwrap_or_default()
     }
@@ -158,11 +291,15 @@ impl Tree {
         let (mut commits, mut records) = (Vec::new(), BTreeMap::new());
         for (recorded, keys) in self.commits.iter().skip(after).take(size(limit)) {
             commits.push(recorded.clone());
-            // R8: a record that a later commit wrote again comes with the page of that one.
-            let last = |key| self.records.get_key_value(key).filter(|(_, (version, _))| *version == recorded.version);
-            records.extend(keys.iter().filter_map(last).map(|(key, (_, record))| (*key, record.clone())));
+            records.extend(self.last_written(recorded.version, keys));
         }
         Page { commits, records: records.into_iter().collect(), head: self.head() }
+    }
+
+    /// R8: a record that a later commit wrote again comes with the page of that one.
+    fn last_written(&self, by: Version, keys: &[RecordKey]) -> BTreeMap<RecordKey, Option<Record>> {
+        let last = |key| self.records.get_key_value(key).filter(|(_, (version, _))| *version == by);
+        keys.iter().filter_map(last).map(|(key, (_, record))| (*key, record.clone())).collect()
     }
 }
 

@@ -28,6 +28,8 @@ mod boxed;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod memory;
+mod portable;
+pub mod sharded;
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -41,6 +43,11 @@ use crate::person::{Record, RecordKey};
 
 pub use boxed::{BoxError, BoxFuture, BoxedRepository, DynRepository};
 pub use memory::{MemoryError, MemoryRepository};
+pub use portable::{Carried, MoveNumber, Portable};
+pub use sharded::{
+    Claimed, MemoryShardMap, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError, ShardedRepository,
+    TreeMove,
+};
 
 /// What is written all or nothing: the changes of one tree, or of the two of an attach or
 /// detach (REP-2).
