@@ -87,6 +87,27 @@ pub enum PostgresError {
         /// The first column or key that is missing or otherwise.
         missing: String,
     },
+    /// The tree is on its way to another database, or has gone there.
+    #[error("tree {root} takes no commits here: it moves, or has moved, elsewhere")]
+    Fenced {
+        /// The tree.
+        root: OrganizationId,
+    },
+    /// The call belongs to a move that a later one has overtaken, or the tree takes commits
+    /// and so cannot be written over or cleared.
+    #[error("the move of tree {root} is over, or it takes commits here")]
+    Overtaken {
+        /// The tree.
+        root: OrganizationId,
+    },
+    /// What is to be imported does not follow from what is there.
+    #[error("what is imported of tree {root} does not follow from version {head}")]
+    DoesNotFollow {
+        /// The tree.
+        root: OrganizationId,
+        /// The version that is there.
+        head: Version,
+    },
     /// The database cannot hold every text.
     #[error("the database holds text as {found}: create it with ENCODING 'UTF8'")]
     Encoding {

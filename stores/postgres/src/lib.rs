@@ -4,8 +4,10 @@ mod error;
 mod feed;
 mod hook;
 mod lease;
+mod map;
 mod namespace;
 mod options;
+mod portable;
 mod read;
 mod schema;
 mod statements;
@@ -32,6 +34,7 @@ pub use deadpool_postgres::{Pool, Transaction};
 pub use error::PostgresError;
 pub use feed::{Cursor, FeedPage, InvalidCursor};
 pub use hook::{Hook, HookError, NoHook};
+pub use map::PostgresShardMap;
 pub use namespace::{InvalidNamespace, Namespace};
 pub use options::{Options, Timeouts};
 

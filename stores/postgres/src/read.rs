@@ -16,7 +16,7 @@ pub(crate) fn number(version: Version) -> Result<i64, PostgresError> {
 }
 
 /// The version in a column, which the tables keep above zero.
-fn version(number: i64) -> Result<Version, PostgresError> {
+pub(crate) fn version(number: i64) -> Result<Version, PostgresError> {
     let number = u64::try_from(number).map_err(|_| PostgresError::Corrupt("a version below zero"))?;
     Ok(Version::new(number))
 }
@@ -100,7 +100,7 @@ pub(crate) async fn page(
     Ok(page)
 }
 
-async fn page_in(
+pub(crate) async fn page_in(
     transaction: &Transaction<'_>,
     statements: &Statements,
     root: OrganizationId,
@@ -143,7 +143,7 @@ pub(crate) fn recorded(row: &Row) -> Result<Recorded, PostgresError> {
     Err(PostgresError::Misplaced { root, version, of: recorded.root, found: recorded.version })
 }
 
-fn record(row: &Row, root: OrganizationId) -> Result<(RecordKey, Option<Record>), PostgresError> {
+pub(crate) fn record(row: &Row, root: OrganizationId) -> Result<(RecordKey, Option<Record>), PostgresError> {
     let (key, value): (String, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
     let read = serde_json::from_str(&key).and_then(|key| {
         let record = value.map(serde_json::from_str).transpose()?;

@@ -16,8 +16,8 @@ use crate::{Namespace, PostgresError};
 const KNOWN: i32 = 1;
 
 /// How often the tables are made, when others do so at the same time and win.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const TRIES: u32 = 50;
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes the tables if they are not there, and checks that they are as they should be.
 pub(crate) async fn prepare(client: &mut Object, namespace: &Namespace) -> Result<(), PostgresError> {
@@ -36,7 +36,7 @@ pub(crate) async fn prepare(client: &mut Object, namespace: &Namespace) -> Resul
 }
 
 /// That the server holds every text, and what it acknowledges.
-async fn check_server(client: &Object) -> Result<(), PostgresError> {
+pub(crate) async fn check_server(client: &Object) -> Result<(), PostgresError> {
     let asked = "SELECT current_setting('server_encoding'), current_setting('synchronous_commit')";
     let row = client.query_one(asked, &[]).await?;
     let (found, synchronous): (String, &str) = (row.try_get(0)?, row.try_get(1)?);
@@ -92,13 +92,16 @@ async fn make(client: &mut Object, namespace: &Namespace) -> Result<(), Postgres
     Ok(transaction.commit().await?)
 }
 
-async fn namespace_exists(transaction: &Transaction<'_>, namespace: &Namespace) -> Result<bool, PostgresError> {
+pub(crate) async fn namespace_exists(
+    transaction: &Transaction<'_>,
+    namespace: &Namespace,
+) -> Result<bool, PostgresError> {
     let asked = "SELECT to_regnamespace($1) IS NOT NULL";
     Ok(transaction.query_one(asked, &[&namespace.as_str()]).await?.try_get(0)?)
 }
 
 /// Whether another process was making the same at the same time.
-fn is_collision(error: &PostgresError) -> bool {
+pub(crate) fn is_collision(error: &PostgresError) -> bool {
     let codes =
         [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_SCHEMA, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT];
     error.is_contention() || matches!(error, PostgresError::Server { code, .. } if codes.contains(code))

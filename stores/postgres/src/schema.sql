@@ -1,7 +1,11 @@
--- Each tree and the version that it is at. A commit locks its row.
+-- Each tree and the version that it is at. A commit locks its row. A fenced one takes none: it
+-- is on its way to another database or has gone there, by its move of that number.
 CREATE TABLE bailiwick.tree (
     root uuid NOT NULL PRIMARY KEY,
-    head bigint NOT NULL CHECK (head >= 1)
+    head bigint NOT NULL,
+    fenced boolean NOT NULL DEFAULT false,
+    move_number bigint NOT NULL DEFAULT 0,
+    CHECK (head >= 1 OR fenced AND head = 0)
 );
 
 -- Each commit's part in a tree, and the transaction that wrote it.

@@ -18,8 +18,8 @@ macro_rules! statements {
 }
 
 statements! {
-    head: "SELECT head FROM bailiwick.tree WHERE root = $1";
-    roots: "SELECT root FROM bailiwick.tree WHERE root > $1 ORDER BY root LIMIT $2";
+    head: "SELECT head, fenced FROM bailiwick.tree WHERE root = $1";
+    roots: "SELECT root FROM bailiwick.tree WHERE root > $1 AND head > 0 ORDER BY root LIMIT $2";
     root_of: "SELECT root FROM bailiwick.organization WHERE id = $1";
     receipt: "SELECT root, version, other_root, other_version, fingerprint FROM bailiwick.commit_key WHERE key = $1";
     commits: "SELECT root, version, body FROM bailiwick.recorded
@@ -47,7 +47,7 @@ statements! {
     used_key: "SELECT root, version, other_root, other_version, fingerprint, pg_current_xact_id()::text
                FROM bailiwick.commit_key WHERE key = $1 FOR UPDATE";
     found: "INSERT INTO bailiwick.tree (root, head) VALUES ($1, $2) ON CONFLICT (root) DO NOTHING";
-    advance: "UPDATE bailiwick.tree SET head = $2 WHERE root = $1 AND head = $3";
+    advance: "UPDATE bailiwick.tree SET head = $2 WHERE root = $1 AND head = $3 AND NOT fenced";
     create: "INSERT INTO bailiwick.organization (id, root) SELECT * FROM unnest($1::uuid[], $2::uuid[])
              ON CONFLICT (id) DO NOTHING RETURNING id";
     relocate: "INSERT INTO bailiwick.organization (id, root) SELECT * FROM unnest($1::uuid[], $2::uuid[])
@@ -56,6 +56,26 @@ statements! {
     write_records: "INSERT INTO bailiwick.record (root, key, version, value)
                     SELECT $1::uuid, key, $3::bigint, value FROM unnest($2::text[], $4::text[]) AS written (key, value)
                     ON CONFLICT (root, key) DO UPDATE SET version = excluded.version, value = excluded.value";
+    /// Waits for the commits that are under way: they hold the row of their tree.
+    fence: "INSERT INTO bailiwick.tree (root, head, fenced, move_number) VALUES ($1, 0, true, $2)
+            ON CONFLICT (root) DO UPDATE SET fenced = true, move_number = excluded.move_number
+            WHERE tree.move_number <= excluded.move_number RETURNING head";
+    open: "UPDATE bailiwick.tree SET fenced = false, move_number = $2 WHERE root = $1 AND move_number <= $2";
+    /// Locks the row of a tree that is fenced or not there.
+    hold: "INSERT INTO bailiwick.tree (root, head, fenced, move_number) VALUES ($1, 0, true, $2)
+           ON CONFLICT (root) DO UPDATE SET move_number = excluded.move_number
+           WHERE tree.fenced AND tree.move_number <= excluded.move_number RETURNING head";
+    set_head: "UPDATE bailiwick.tree SET head = $2 WHERE root = $1";
+    clear_records: "DELETE FROM bailiwick.record WHERE root = $1";
+    clear_commits: "DELETE FROM bailiwick.recorded WHERE root = $1";
+    clear_organizations: "DELETE FROM bailiwick.organization WHERE root = $1";
+    carried_records: "SELECT key, value, version FROM bailiwick.record WHERE root = $1 AND version > $2 AND version <= $3";
+    carried_keys: "SELECT root, version, other_root, other_version, fingerprint, key FROM bailiwick.commit_key
+                   WHERE key = ANY($1)";
+    carried_organizations: "SELECT id FROM bailiwick.organization WHERE root = $1 AND id = ANY($2)";
+    import_key: "INSERT INTO bailiwick.commit_key (key, fingerprint, root, version, other_root, other_version)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING";
+
     /// The last one of a commit. It fails if an earlier one failed unseen, and tells whether
     /// the transaction is still the same.
     seal: "SELECT pg_current_xact_id_if_assigned()::text";

@@ -110,7 +110,11 @@ async fn advance(
         return Ok(None);
     }
     let statement = transaction.prepare_cached(&statements.head).await?;
-    let found = read::head_in(transaction.query_opt(&statement, &[&root.uuid()]).await?)?;
+    let row = transaction.query_opt(&statement, &[&root.uuid()]).await?;
+    if row.as_ref().map(|row| row.try_get(1)).transpose()? == Some(true) {
+        return Err(PostgresError::Fenced { root });
+    }
+    let found = read::head_in(row)?;
     if found == expected {
         // It came in between, so this transaction has too low a number for what follows it.
         return Err(PostgresError::Contended { message: format!("version {expected} was committed meanwhile") });
@@ -156,7 +160,7 @@ async fn place(
 }
 
 /// One tree's part of a commit: the commit itself, and its records.
-async fn write_part(
+pub(crate) async fn write_part(
     transaction: &Transaction<'_>,
     statements: &Statements,
     part: &Changes,

@@ -12,3 +12,4 @@ mod feed;
 mod hook;
 mod proxy;
 mod schema;
+mod sharded;
