@@ -166,6 +166,25 @@ fn a_move_that_stops_anywhere_is_taken_back_or_can_only_be_ended() {
 }
 
 #[test]
+fn a_copy_that_differs_is_never_made_the_tree() {
+    let (directory, fuse) = stopping();
+    let (repository, root) = (directory.repository(), organization(FABRIKAM));
+    let before = block_on(everything(repository));
+    fuse.lose();
+    for _ in 0..2 {
+        let differs = block_on(repository.move_tree(root, B)).unwrap_err();
+        assert!(matches!(differs, ShardedError::Differs { .. }), "{differs}");
+        assert_eq!(block_on(everything(repository)), before);
+    }
+    fuse.remove();
+    block_on(repository.undo_move(root)).unwrap();
+    is_in(repository, A);
+    takes_commits(repository, 5_000_001);
+    block_on(repository.move_tree(root, B)).unwrap();
+    is_in(repository, B);
+}
+
+#[test]
 fn a_mover_that_slept_touches_nothing_of_a_later_move() {
     let (directory, _) = stopping();
     let (repository, root) = (directory.repository(), organization(FABRIKAM));
