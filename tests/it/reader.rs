@@ -19,7 +19,7 @@ fn kept(world: &World) -> Directory<MemoryRepository> {
 }
 
 fn numbered(world: &World, key: u128) -> Context {
-    Context::principal(ada(), root(), world.at, CommitKey::from_u128(0xfeed_0000 + key).unwrap())
+    Context::principal(ada(), root(), world.at, CommitKey::from_u128(0xabcd_0000_0000 + key).unwrap())
 }
 
 // spec: REP-2
