@@ -11,6 +11,7 @@ use crate::tree::OrganizationTree;
 /// the draft as it was (ERR-2).
 pub struct Draft {
     tree: OrganizationTree,
+    before: OrganizationTree,
     context: Context,
     recorded: Recorded,
     records: Vec<(RecordKey, Option<Record>)>,
@@ -24,7 +25,7 @@ impl Draft {
         let reason = context.reason.clone().map(|reason| {
             (RecordKey::Reason(recorded.version), Some(Record::Reason { by: context.actor.id(), text: reason }))
         });
-        Self { tree, context, recorded, records: reason.into_iter().collect(), attempted: None }
+        Self { before: tree.clone(), tree, context, recorded, records: reason.into_iter().collect(), attempted: None }
     }
 
     /// Decides a command on what the draft has come to, and adds its changes.
@@ -71,6 +72,6 @@ impl Draft {
 
     /// The changes, to be committed and then applied.
     pub fn finish(self) -> Changes {
-        Changes { recorded: self.recorded, records: self.records }
+        Changes { recorded: self.recorded, records: self.records, decided_on: self.before.into() }
     }
 }

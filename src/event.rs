@@ -5,6 +5,7 @@
 //! when it is read, never skipped (REP-6).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -261,9 +262,40 @@ pub struct Changes {
     pub recorded: Recorded,
     /// Records written (`Some`) or erased (`None`).
     pub records: Vec<(RecordKey, Option<Record>)>,
+    pub(crate) decided_on: DecidedOn,
+}
+
+/// The state that changes were decided on, for whoever derives something from what they
+/// change ([`Changes::rows`]). It is no part of them: changes with and without are the same.
+#[derive(Clone, Default)]
+pub(crate) struct DecidedOn(pub(crate) Option<Arc<OrganizationTree>>);
+
+impl PartialEq for DecidedOn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for DecidedOn {}
+
+impl fmt::Debug for DecidedOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl From<OrganizationTree> for DecidedOn {
+    fn from(tree: OrganizationTree) -> Self {
+        Self(Some(Arc::new(tree)))
+    }
 }
 
 impl Changes {
+    /// Changes that nothing has decided, for a store's own tests.
+    pub fn new(recorded: Recorded, records: Vec<(RecordKey, Option<Record>)>) -> Self {
+        Self { recorded, records, decided_on: DecidedOn::default() }
+    }
+
     /// The version of the tree that they were decided on.
     pub const fn base(&self) -> Version {
         self.recorded.version.previous()

@@ -97,6 +97,7 @@ mod resource;
 mod review;
 mod role;
 mod roster;
+pub mod rows;
 mod rules;
 mod schedule;
 mod secret;

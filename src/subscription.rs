@@ -290,7 +290,7 @@ impl OrganizationTree {
 
     /// When the subscription lapses or lapsed: its end, or when it was recorded as past due
     /// or cancelled, if that was earlier.
-    fn lapse_instant(&self) -> Option<Timestamp> {
+    pub(crate) fn lapse_instant(&self) -> Option<Timestamp> {
         let subscription = self.subscription.as_ref()?;
         match subscription.status {
             SubscriptionStatus::Trial | SubscriptionStatus::Active => subscription.term.end(),

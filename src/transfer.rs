@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::branch::Branch;
 use crate::capability::CapabilityEvent;
 use crate::command::{Command, Context, Operation, Place, Scene, Subjects};
-use crate::event::{Changes, Recorded, Version};
+use crate::event::{Changes, DecidedOn, Recorded, Version};
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::refuse_ownership;
 use crate::offer::{Offer, OfferEvent};
@@ -178,7 +178,8 @@ impl Scene<'_> {
         let reason = self.context.reason.clone().map(|reason| {
             (RecordKey::Reason(recorded.version), Some(Record::Reason { by: self.context.actor.id(), text: reason }))
         });
-        Changes { recorded, records: reason.into_iter().chain(self.records).collect() }
+        let records = reason.into_iter().chain(self.records).collect();
+        Changes { recorded, records, decided_on: self.tree.clone().into() }
     }
 }
 
@@ -246,8 +247,12 @@ impl OrganizationTree {
         there.emit(SettingsEvent::StraightInvitationsSet { root, allowed: settings.straight_invitations });
         there.emit(TransferEvent::Arrived { under: None, branch: Box::new(branch), former: None });
         let operation = Operation::DetachOrganization;
-        let commit = Commit::joint(scene.into_changes(operation), there.into_changes(operation));
-        Ok(Joint { commit, preflight })
+        let mut arrival = there.into_changes(operation);
+        if former.is_some() {
+            // The tree that ended there still knows its people, and this is not its state.
+            arrival.decided_on = DecidedOn::default();
+        }
+        Ok(Joint { commit: Commit::joint(scene.into_changes(operation), arrival), preflight })
     }
 
     /// What an attach of `other` under `new_parent` would meet and change (HIE-5).

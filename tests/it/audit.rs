@@ -21,7 +21,7 @@ fn each_commit_records_who_from_where_when_what_why_and_under_which_key() {
         claims: ["audit.view".parse().unwrap()].into(),
     };
     world.run_in(&context, &create).unwrap();
-    let Changes { recorded, records } = world.log.last().unwrap().clone();
+    let Changes { recorded, records, .. } = world.log.last().unwrap().clone();
     assert_eq!(recorded.actor, Actor::Principal(ada()));
     assert_eq!((recorded.acting, recorded.at), (Some(root()), noon() + minutes(1)));
     assert_eq!((recorded.key, recorded.root, recorded.version), (context.key, root(), world.tree.version()));

@@ -72,7 +72,7 @@ impl Sample {
             operations: vec![operation],
             events: vec![event.into()],
         };
-        Ok(Self(Changes { recorded, records: Vec::new() }))
+        Ok(Self(Changes::new(recorded, Vec::new())))
     }
 
     /// The first so many commits of a tree.

@@ -38,21 +38,19 @@ fn changes(writer: u64, number: u64, base: Version) -> Changes {
     let key = CommitKey::from_u128(u128::from(writer) << 64 | u128::from(number)).unwrap();
     let person = PrincipalId::from_u128(u128::from(writer)).unwrap();
     let name = Name::new(&format!("Commit {number}")).unwrap();
-    Changes {
-        recorded: Recorded {
-            format: Format,
-            root: root(),
-            version: base.next(),
-            at: Timestamp::UNIX_EPOCH,
-            actor: Actor::Operator(person),
-            acting: None,
-            key,
-            correlation: None,
-            operations: Vec::new(),
-            events: Vec::new(),
-        },
-        records: vec![(RecordKey::Person(person), Some(Record::Person(Person::named(name))))],
-    }
+    let recorded = Recorded {
+        format: Format,
+        root: root(),
+        version: base.next(),
+        at: Timestamp::UNIX_EPOCH,
+        actor: Actor::Operator(person),
+        acting: None,
+        key,
+        correlation: None,
+        operations: Vec::new(),
+        events: Vec::new(),
+    };
+    Changes::new(recorded, vec![(RecordKey::Person(person), Some(Record::Person(Person::named(name))))])
 }
 
 /// Commits one after the other, each decided again on the present version until it is

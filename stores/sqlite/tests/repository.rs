@@ -43,7 +43,7 @@ fn commit(version: u64, records: Vec<(RecordKey, Option<Record>)>) -> Commit {
         operations: Vec::new(),
         events: Vec::new(),
     };
-    Changes { recorded, records }.into()
+    Changes::new(recorded, records).into()
 }
 
 fn send(repository: &SqliteRepository, commit: Commit) -> Result<Receipt, CommitError<SqliteError>> {

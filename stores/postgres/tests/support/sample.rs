@@ -45,7 +45,7 @@ pub(crate) fn changes(number: u128, version: u64) -> Changes {
         operations: Vec::new(),
         events: if version == 1 { vec![created.into()] } else { Vec::new() },
     };
-    Changes { recorded, records: vec![(person(), named("Ada"))] }
+    Changes::new(recorded, vec![(person(), named("Ada"))])
 }
 
 /// The same as a commit.
