@@ -1,6 +1,6 @@
 //! What goes wrong in a SQLite file.
 
-use bailiwick::{InvalidId, OrganizationId, Version};
+use bailiwick::{InvalidId, OrganizationId, OutOfOrder, Version};
 
 /// What goes wrong in a [`SqliteRepository`](crate::SqliteRepository).
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,18 @@ pub enum SqliteError {
     /// An identifier in the file is nil.
     #[error("the file holds an identifier that is none: {0}")]
     Identifier(#[from] InvalidId),
+    /// A later version of this crate has made the read models.
+    #[error("the read models have shape {found}; this version of the crate knows up to {known}: upgrade it first")]
+    LaterReadModels {
+        /// The shape of the tables.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// The read models cannot follow: a commit was altered after it was decided, or the log
+    /// holds what does not follow.
+    #[error("the read models cannot follow: {0}")]
+    OutOfOrder(#[from] OutOfOrder),
     /// Another connection reads or writes, so that what was erased could not be removed from
     /// the write-ahead log.
     #[error("another connection is using the file: erase what remains when it is done")]

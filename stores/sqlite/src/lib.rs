@@ -18,26 +18,31 @@
 //! | shared | several threads and several processes of one machine may open the file; do not put it on a network file system |
 //! | blocking | a call answers in its first poll and blocks the thread meanwhile, a commit for a write to disk; where that is too long for an asynchronous runtime, call it from a thread for blocking work |
 //! | clean | what is erased is overwritten; [`SqliteRepository::erase_remains`] removes it from the write-ahead log too |
+//! | joined | with [`SqliteRepository::with_read_models`], plain tables of what there is stand beside the log, in the same transaction |
 //! | strict | a row that cannot be read, or one that is missing, is an error and is never skipped |
 
 mod error;
 mod read;
+mod rows;
 mod schema;
 mod write;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bailiwick::{Commit, CommitError, CommitKey, OrganizationId, Page, Receipt, Repository, Version};
+use bailiwick::{Commit, CommitError, CommitKey, Domain, OrganizationId, Page, Receipt, Repository, Version};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use rows::ReadModels;
 
 pub use error::SqliteError;
 
 /// A repository in a SQLite file, by one connection.
 pub struct SqliteRepository {
     connection: Mutex<Connection>,
+    read_models: Option<ReadModels>,
 }
 
 impl SqliteRepository {
@@ -57,7 +62,35 @@ impl SqliteRepository {
 
     fn on(mut connection: Connection) -> Result<Self, SqliteError> {
         schema::prepare(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connection), read_models: None })
+    }
+
+    /// The same, keeping read models: plain tables of what there is, written in the same
+    /// transaction as each commit, for a team to join in SQL. `docs/read-models.md` lists them.
+    ///
+    /// Trees that have commits and no read models, or older ones, get theirs from the log now,
+    /// one by one; that takes as long as reading them. The domain must be that of the
+    /// [`Directory`](bailiwick::Directory), and every process that commits should open the file
+    /// so: what another one commits is in the tables from the next opening or commit on.
+    ///
+    /// [`SqliteError::LaterReadModels`] if a later version of this crate has made them.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use bailiwick::{Catalog, Domain, Rules};
+    /// use bailiwick_sqlite::SqliteRepository;
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("trees.sqlite");
+    /// let domain = Arc::new(Domain { catalog: Catalog::new([])?, rules: Rules::provider() });
+    /// let repository = SqliteRepository::open(&path)?.with_read_models(domain)?;
+    /// # let _ = repository;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_read_models(mut self, domain: Arc<Domain>) -> Result<Self, SqliteError> {
+        let read_models = ReadModels::prepare(&mut *self.connection()?, domain)?;
+        self.read_models = Some(read_models);
+        Ok(self)
     }
 
     /// Removes what erased and replaced records have left in the file and its write-ahead
@@ -97,10 +130,11 @@ impl SqliteRepository {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| CommitError::NotWritten(error.into()))?;
         // Dropped on the way out of a refusal or a failure, the transaction is rolled back.
-        let receipt = match write::commit(&transaction, commit).map_err(CommitError::NotWritten)? {
-            Ok(receipt) => receipt,
-            Err(refusal) => return Err(CommitError::Refused(refusal)),
-        };
+        let receipt =
+            match write::commit(&transaction, commit, self.read_models.as_ref()).map_err(CommitError::NotWritten)? {
+                Ok(receipt) => receipt,
+                Err(refusal) => return Err(CommitError::Refused(refusal)),
+            };
         transaction.commit().map_err(|error| CommitError::Unknown(error.into()))?;
         Ok(receipt)
     }

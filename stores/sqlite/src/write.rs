@@ -3,10 +3,15 @@
 use bailiwick::{Changes, Commit, CommitKey, CommitRefusal, Fingerprint, Receipt};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::rows::ReadModels;
 use crate::{SqliteError, read};
 
 /// Writes a commit within the transaction of the caller, who undoes it if it is refused.
-pub(crate) fn commit(connection: &Connection, commit: &Commit) -> Result<Result<Receipt, CommitRefusal>, SqliteError> {
+pub(crate) fn commit(
+    connection: &Connection,
+    commit: &Commit,
+    read_models: Option<&ReadModels>,
+) -> Result<Result<Receipt, CommitRefusal>, SqliteError> {
     let key = commit.key();
     let fingerprint = commit.fingerprint().map_err(SqliteError::Encode)?;
     if let Some(first) = fingerprint_of(connection, key)? {
@@ -36,6 +41,9 @@ pub(crate) fn commit(connection: &Connection, commit: &Commit) -> Result<Result<
         if placed == 0 {
             return Ok(Err(CommitRefusal::OrganizationTaken { organization }));
         }
+    }
+    if let Some(read_models) = read_models {
+        commit.parts().try_for_each(|part| read_models.follow(connection, part))?;
     }
     Ok(Ok(commit.receipt()))
 }
