@@ -1,6 +1,6 @@
 //! What goes wrong in a PostgreSQL database.
 
-use bailiwick::{InvalidId, OrganizationId, Version};
+use bailiwick::{InvalidId, OrganizationId, OutOfOrder, Version};
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
@@ -168,6 +168,18 @@ pub enum PostgresError {
     /// An identifier in the tables is nil.
     #[error("the tables hold an identifier that is none: {0}")]
     Identifier(#[from] InvalidId),
+    /// A later version of this crate has made the read models.
+    #[error("the read models have shape {found}; this version of the crate knows up to {known}: upgrade it first")]
+    LaterReadModels {
+        /// The shape of the tables.
+        found: i32,
+        /// The newest that is known here.
+        known: i32,
+    },
+    /// The read models cannot follow: a commit was altered after it was decided, or the log
+    /// holds what does not follow.
+    #[error("the read models cannot follow: {0}")]
+    OutOfOrder(#[from] OutOfOrder),
     /// The place in the feed is one that this server has not come to: it was restored from a
     /// backup, or is a standby that was behind.
     #[error("the place {0} in the feed is ahead of the server: follow the feed from its start")]

@@ -9,6 +9,7 @@ mod namespace;
 mod options;
 mod portable;
 mod read;
+mod rows;
 mod schema;
 mod statements;
 mod write;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick::{
-    Commit, CommitError, CommitKey, CommitRefusal, Fingerprint, OrganizationId, Page, Receipt, Repository, Version,
+    Commit, CommitError, CommitKey, CommitRefusal, Domain, Fingerprint, OrganizationId, Page, Receipt, Repository,
+    Version,
 };
 use deadpool_postgres::{Manager, Runtime};
 use tokio_postgres::error::Severity;
@@ -27,6 +29,7 @@ use tokio_postgres::{Config, IsolationLevel, NoTls};
 
 use hook::Both;
 use lease::Lease;
+use rows::ReadModels;
 use statements::Statements;
 use write::{Key, Written};
 
@@ -49,6 +52,7 @@ pub struct PostgresRepository<H = NoHook> {
     pool: Pool,
     statements: Arc<Statements>,
     options: Arc<Options>,
+    read_models: Option<Arc<ReadModels>>,
     hook: Arc<H>,
 }
 
@@ -89,18 +93,38 @@ impl PostgresRepository {
         schema::prepare(lease.of(&pool).await?, &options.namespace).await?;
         lease.give_back();
         let statements = Arc::new(Statements::of(&options.namespace));
-        Ok(Self { pool, statements, options: Arc::new(options), hook: Arc::new(NoHook) })
+        let options = Arc::new(options);
+        Ok(Self { pool, statements, options, read_models: None, hook: Arc::new(NoHook) })
     }
 
     /// The same, writing something of the embedder's own with each commit.
     #[must_use]
     pub fn with_hook<H: Hook>(self, hook: H) -> PostgresRepository<H> {
-        let Self { pool, statements, options, hook: _ } = self;
-        PostgresRepository { pool, statements, options, hook: Arc::new(hook) }
+        let Self { pool, statements, options, read_models, hook: _ } = self;
+        PostgresRepository { pool, statements, options, read_models, hook: Arc::new(hook) }
     }
 }
 
 impl<H: Hook> PostgresRepository<H> {
+    /// The same, keeping read models: plain tables of what there is, written in the same
+    /// transaction as each commit, for a team to join in SQL. `docs/read-models.md` lists them.
+    ///
+    /// Trees that have commits and no read models, or older ones, get theirs from the log now,
+    /// one by one, and commits to a tree wait while it gets its own. The domain must be that of
+    /// the [`Directory`](bailiwick::Directory), and every process that commits should open the
+    /// repository so: what another one commits is in the tables from the next opening or commit
+    /// on.
+    ///
+    /// [`PostgresError::LaterReadModels`] if a later version of this crate has made them.
+    pub async fn with_read_models(mut self, domain: Arc<Domain>) -> Result<Self, PostgresError> {
+        let mut lease = Lease::default();
+        let (client, namespace) = (lease.of(&self.pool).await?, self.options.namespace.clone());
+        let read_models = ReadModels::prepare(client, &self.statements, namespace, domain).await?;
+        lease.give_back();
+        self.read_models = Some(Arc::new(read_models));
+        Ok(self)
+    }
+
     /// The pool, for whatever else the embedder keeps in the database.
     pub const fn pool(&self) -> &Pool {
         &self.pool
@@ -195,6 +219,7 @@ impl<H: Hook> PostgresRepository<H> {
         hook: &impl Hook,
     ) -> Result<Receipt, CommitError<PostgresError>> {
         let not_written = CommitError::<PostgresError>::NotWritten;
+        let read_models = self.read_models.as_deref();
         let mut lease = Lease::default();
         let client = lease.of(&self.pool).await.map_err(not_written)?;
         let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
@@ -202,7 +227,7 @@ impl<H: Hook> PostgresRepository<H> {
 
         let (number, written) = match write::claim_key(&transaction, &self.statements, commit, fingerprint).await {
             Ok(Key::Claimed(number)) => {
-                let written = write::commit(&transaction, &self.statements, commit, hook).await;
+                let written = write::commit(&transaction, &self.statements, commit, read_models, hook).await;
                 (number, written.map_err(not_written)?)
             }
             Ok(Key::Used(number, receipt, first)) if first == *fingerprint => (number, Written::There(receipt)),
@@ -245,8 +270,13 @@ fn at_commit(error: tokio_postgres::Error) -> CommitError<PostgresError> {
 
 impl<H> Clone for PostgresRepository<H> {
     fn clone(&self) -> Self {
-        let Self { pool, statements, options, hook } = self;
-        Self { pool: pool.clone(), statements: statements.clone(), options: options.clone(), hook: hook.clone() }
+        Self {
+            pool: self.pool.clone(),
+            statements: self.statements.clone(),
+            options: self.options.clone(),
+            read_models: self.read_models.clone(),
+            hook: self.hook.clone(),
+        }
     }
 }
 

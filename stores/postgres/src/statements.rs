@@ -75,6 +75,15 @@ statements! {
     carried_organizations: "SELECT id FROM bailiwick.organization WHERE root = $1 AND id = ANY($2)";
     import_key: "INSERT INTO bailiwick.commit_key (key, fingerprint, root, version, other_root, other_version)
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO NOTHING";
+    /// Nobody else prepares the read models meanwhile.
+    read_model_lock: "SELECT 1 FROM bailiwick.bailiwick_schema FOR UPDATE";
+    /// A tree whose rows are not those of its head.
+    behind: "SELECT tree.root FROM bailiwick.tree LEFT JOIN bailiwick.read_tree USING (root)
+             WHERE read_tree.version IS DISTINCT FROM tree.head LIMIT 1";
+    lock_tree: "SELECT 1 FROM bailiwick.tree WHERE root = $1 FOR UPDATE";
+    rows_at: "SELECT version FROM bailiwick.read_tree WHERE root = $1";
+    rows_stand_at: "INSERT INTO bailiwick.read_tree (root, version) VALUES ($1, $2)
+                    ON CONFLICT (root) DO UPDATE SET version = excluded.version";
 
     /// The last one of a commit. It fails if an earlier one failed unseen, and tells whether
     /// the transaction is still the same.

@@ -11,6 +11,7 @@ use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
 use crate::read::{self, number};
+use crate::rows::ReadModels;
 use crate::statements::Statements;
 use crate::{Hook, HookError, PostgresError};
 
@@ -62,6 +63,7 @@ pub(crate) async fn commit(
     transaction: &Transaction<'_>,
     statements: &Statements,
     commit: &Commit,
+    read_models: Option<&ReadModels>,
     hook: &impl Hook,
 ) -> Result<Written, PostgresError> {
     let mut parts: Vec<&Changes> = commit.parts().collect();
@@ -76,6 +78,9 @@ pub(crate) async fn commit(
     }
     for part in &parts {
         write_part(transaction, statements, part).await?;
+        if let Some(read_models) = read_models {
+            read_models.follow(transaction, statements, part).await?;
+        }
     }
     hook.write(transaction, commit).await.map_err(of_hook)?;
     Ok(Written::There(commit.receipt()))
