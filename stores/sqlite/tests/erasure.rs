@@ -71,10 +71,13 @@ struct Life {
 }
 
 impl Life {
-    fn begin() -> Self {
+    fn begin(read_models: bool) -> Self {
         let storage = tempdir().unwrap();
-        let repository = SqliteRepository::open(storage.path().join("trees.sqlite")).unwrap();
         let domain = Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() });
+        let mut repository = SqliteRepository::open(storage.path().join("trees.sqlite")).unwrap();
+        if read_models {
+            repository = repository.with_read_models(domain.clone()).unwrap();
+        }
         let directory = Directory::new(repository, domain).recording_refusals();
         Self { storage, directory, steps: Cell::new(0), said: Vec::new() }
     }
@@ -168,8 +171,8 @@ impl Life {
 
     /// Invited twice under two addresses, once declined, once left open; a request of support
     /// that names her, approved by her; a secret replaced, and much refused.
-    fn lived() -> Self {
-        let mut life = Self::begin();
+    fn lived(read_models: bool) -> Self {
+        let mut life = Self::begin(read_models);
         let person = Person::named("Ada".parse().unwrap()).reachable_at("ada@fabrikam.example".parse().unwrap());
         let name = "Fabrikam".parse().unwrap();
         let found = FoundTree { root: root(), name, owner: ada(), person, secret: secret(1) };
@@ -254,7 +257,28 @@ fn all() -> Vec<String> {
 // abuse: 92
 #[test]
 fn no_byte_of_a_person_remains_anywhere() {
-    let mut life = Life::lived();
+    nothing_remains(&mut Life::lived(false));
+}
+
+// spec: GDP-3
+#[test]
+fn no_byte_of_a_person_remains_in_read_models() {
+    let mut life = Life::lived(true);
+    let reader = rusqlite::Connection::open(life.storage.path().join("trees.sqlite")).unwrap();
+    let told = || -> String {
+        let asked = "SELECT group_concat(name || ' ' || coalesce(address, '')) FROM read_person
+                     UNION ALL SELECT group_concat(address) FROM read_invitee";
+        let mut told = reader.prepare(asked).unwrap();
+        let told = told.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap();
+        told.map(|told| told.unwrap().unwrap_or_default()).collect()
+    };
+    let named = ["zoltana", "quibble", "first-sentinel", "second-sentinel", "zq@"];
+    assert_eq!(found_in(&told(), &personal()), named, "the tables had all that has a column");
+    nothing_remains(&mut life);
+    assert_eq!(found_in(&told(), &personal()), Vec::<String>::new());
+}
+
+fn nothing_remains(life: &mut Life) {
     let path = life.storage.path().to_owned();
     assert_eq!(in_files(&path, &personal()), personal(), "all of it was there");
     let log_before = serde_json::to_vec(&life.page().commits).unwrap();
@@ -299,7 +323,7 @@ fn no_byte_of_a_person_remains_anywhere() {
 // spec: GDP-1
 #[test]
 fn an_erasure_that_was_sent_twice_is_one() {
-    let mut life = Life::lived();
+    let mut life = Life::lived(false);
     life.erase();
     let head = life.head();
     life.steps.set(life.steps.get() - 1);

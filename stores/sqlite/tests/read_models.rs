@@ -8,7 +8,7 @@ mod history;
 
 use bailiwick::rows::{ColumnKind, TABLES, Table, Value};
 use bailiwick::*;
-use bailiwick_sqlite::SqliteRepository;
+use bailiwick_sqlite::{SqliteError, SqliteRepository};
 use pollster::block_on;
 use rusqlite::{Connection, params};
 use tempfile::{TempDir, tempdir};
@@ -35,6 +35,15 @@ impl File {
     fn commit(&self, history: &mut History, changes: Changes) {
         history.tree.apply(&changes).unwrap();
         block_on(self.repository.commit(changes.into())).unwrap();
+    }
+
+    /// Commits what concerns two trees.
+    fn join(&self, joint: Joint, histories: &mut [&mut History]) {
+        for part in joint.commit.parts() {
+            let history = histories.iter_mut().find(|history| history.tree.root() == part.root()).unwrap();
+            history.tree.apply(part).unwrap();
+        }
+        block_on(self.repository.commit(joint.commit)).unwrap();
     }
 }
 
@@ -126,5 +135,174 @@ fn sql_answers_as_the_tree_does() {
     }
     assert!(answers > 100_000, "{answers}");
     // Every command of the script has taken effect.
-    assert!(done.len() == 36 && done.values().all(|count| *count >= 5), "{done:?}");
+    assert!(done.len() == 36 && done.values().all(|count| *count >= 3), "{done:?}");
+}
+
+/// A file with a history in it, and the history.
+fn lived(seed: u64, steps: u32) -> (File, History) {
+    let mut history = History::new(seed);
+    let file = File::new(domain(seed));
+    history.begin(|history, changes| file.commit(history, changes));
+    for _ in 0..steps {
+        if let Some(changes) = history.step() {
+            file.commit(&mut history, changes);
+        }
+    }
+    (file, history)
+}
+
+/// As they would be if nothing had decided them: a store of its own has to find out what
+/// they change.
+fn bare(changes: &Changes) -> Changes {
+    Changes::new(changes.recorded.clone(), changes.records.clone())
+}
+
+// spec: REP-6
+#[test]
+fn what_does_not_say_what_it_was_decided_on_is_replayed_from_the_log() {
+    let mut history = History::new(7);
+    let file = File::new(domain(7));
+    history.begin(|history, changes| file.commit(history, bare(&changes)));
+    for _ in 0..60 {
+        if let Some(changes) = history.step() {
+            assert!(changes.rows().unwrap().is_some() && bare(&changes).rows().unwrap().is_none());
+            assert_eq!(changes, bare(&changes), "it is no part of them");
+            file.commit(&mut history, bare(&changes));
+            check_rows(&file.reader, &history.tree);
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_missing_or_behind_or_of_another_shape_are_made_anew() {
+    let mut history = History::new(3);
+    let storage = tempdir().unwrap();
+    let path = storage.path().join("trees.sqlite");
+    let without = SqliteRepository::open(&path).unwrap();
+    let commit = |repository: &SqliteRepository, history: &mut History, changes: Changes| {
+        history.tree.apply(&changes).unwrap();
+        block_on(repository.commit(changes.into())).unwrap();
+    };
+    history.begin(|history, changes| commit(&without, history, changes));
+    let reader = Connection::open(&path).unwrap();
+    let with = || SqliteRepository::open(&path).unwrap().with_read_models(domain(3)).unwrap();
+
+    // Missing: made at opening.
+    let opened = with();
+    check_rows(&reader, &history.tree);
+    // Behind a process that knows of none: at the next commit of one that does, or opening.
+    let mut step = |repository: &SqliteRepository| {
+        let changes = std::iter::repeat_with(|| history.step()).flatten().next().unwrap();
+        commit(repository, &mut history, changes);
+        history.tree.clone()
+    };
+    step(&without);
+    let tree = step(&opened);
+    check_rows(&reader, &tree);
+    let tree = step(&without);
+    drop(with());
+    check_rows(&reader, &tree);
+    // Thrown away by hand.
+    reader.execute_batch("DELETE FROM read_member; DELETE FROM read_tree").unwrap();
+    drop(with());
+    check_rows(&reader, &tree);
+    // Of an earlier shape, with a table that is not known any more.
+    reader
+        .execute_batch("CREATE TABLE read_old (a INTEGER); UPDATE read_model SET shape = 0; DROP VIEW read_access")
+        .unwrap();
+    drop(with());
+    check_rows(&reader, &tree);
+    let old: i64 =
+        reader.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'read_old'", [], |row| row.get(0)).unwrap();
+    assert_eq!((old, allowed_in(&reader, root(), 0)), (0, allowed(&tree, instant(0))));
+    // Of a later one: not touched.
+    reader.execute_batch("UPDATE read_model SET shape = 99").unwrap();
+    let refused = SqliteRepository::open(&path).unwrap().with_read_models(domain(3));
+    assert!(matches!(refused, Err(SqliteError::LaterReadModels { found: 99, known: 1 })));
+}
+
+#[test]
+fn what_a_claim_stands_for_follows_the_domain_that_is_opened_with() {
+    let (file, history) = lived(4, 50);
+    let path = file.storage.path().join("trees.sqlite");
+    let other = std::sync::Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() });
+    drop(SqliteRepository::open(&path).unwrap().with_read_models(other.clone()).unwrap());
+    let at = history.tree.at();
+    let commits = block_on(file.repository.read(root(), Version::ZERO, std::num::NonZeroU32::MAX)).unwrap();
+    let tree = OrganizationTree::replay(root(), other, &commits.commits, commits.records).unwrap();
+    check_rows(&file.reader, &tree);
+    assert_eq!(allowed_in(&file.reader, root(), at.timestamp_micros()), allowed(&tree, at));
+}
+
+// spec: HIE-5
+// spec: HIE-6
+#[test]
+fn what_is_attached_or_detached_moves_between_roots() {
+    let (file, mut history) = lived(0, 0);
+    let other = history::organization(50);
+    let mut second = History::of(other, 0);
+    second.found("Contoso", |history, changes| file.commit(history, changes));
+    let check = |history: &History, second: &History| {
+        check_rows(&file.reader, &history.tree);
+        check_rows(&file.reader, &second.tree);
+        let at = history.at.timestamp_micros();
+        assert_eq!(allowed_in(&file.reader, root(), at), allowed(&history.tree, history.at));
+        assert_eq!(allowed_in(&file.reader, other, at), allowed(&second.tree, history.at));
+    };
+    check(&history, &second);
+    for round in 0..2 {
+        let context = Context::principal(history::ada(), root(), history.at, history.key());
+        let attach = AttachOrganization { organization: other, new_parent: root() };
+        let joint = history.tree.attach(&second.tree, &context, &attach).unwrap();
+        file.join(joint, &mut [&mut history, &mut second]);
+        check(&history, &second);
+        assert_eq!(rows_in(&file.reader, &rows::OrganizationRow::TABLE, Some(other)), Vec::<Vec<Value>>::new());
+        assert!(history.tree.organization(other).is_some(), "round {round}");
+
+        let context = Context::principal(history::ada(), root(), history.at, history.key());
+        let detach = DetachOrganization { organization: other, sever: true };
+        let joint = history.tree.detach(&context, &detach).unwrap();
+        file.join(joint, &mut [&mut history, &mut second]);
+        check(&history, &second);
+        assert_eq!(rows_in(&file.reader, &rows::OrganizationRow::TABLE, Some(other)).len(), 1);
+    }
+}
+
+// spec: REP-2
+#[test]
+fn a_commit_that_fails_leaves_neither_log_nor_rows() {
+    let (file, mut history) = lived(5, 30);
+    let before = history.tree.clone();
+    let changes = std::iter::repeat_with(|| history.step()).flatten().next().unwrap();
+    // The rows fail, so the log is not there.
+    file.reader
+        .execute_batch("CREATE TRIGGER fail BEFORE INSERT ON read_tree BEGIN SELECT RAISE(ABORT, 'a full disk'); END")
+        .unwrap();
+    assert!(matches!(block_on(file.repository.commit(changes.clone().into())), Err(CommitError::NotWritten(_))));
+    assert_eq!(block_on(file.repository.head(root())).unwrap(), before.version());
+    check_rows(&file.reader, &before);
+    file.reader.execute_batch("DROP TRIGGER fail").unwrap();
+    // The second of two is refused with its rows.
+    let mut stale = changes.clone();
+    stale.recorded.key = history.key();
+    file.commit(&mut history, changes);
+    let refused = block_on(file.repository.commit(stale.into()));
+    assert!(matches!(refused, Err(CommitError::Refused(CommitRefusal::Conflict { .. }))));
+    check_rows(&file.reader, &history.tree);
+}
+
+#[test]
+fn what_was_altered_after_it_was_decided_is_in_the_rows_as_it_is_in_the_log() {
+    let (file, mut history) = lived(5, 30);
+    let mut altered = std::iter::repeat_with(|| history.step()).flatten().next().unwrap();
+    let profile = Profile {
+        name: "Altered".parse().unwrap(),
+        slug: "altered".parse().unwrap(),
+        region: None,
+        tags: std::collections::BTreeSet::new(),
+    };
+    altered.recorded.events = vec![OrganizationEvent::Edited { organization: root(), profile }.into()];
+    file.commit(&mut history, altered);
+    check_rows(&file.reader, &history.tree);
+    assert_eq!(history.tree.organization(root()).unwrap().name().as_str(), "Altered");
 }

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use bailiwick::conformance::{self, Harness, HarnessError};
 use bailiwick::{
-    Actor, BoxedRepository, Changes, Commit, CommitError, CommitKey, Format, Name, OrganizationId, Person, PrincipalId,
-    Receipt, Record, RecordKey, Recorded, Repository, Timestamp, Version,
+    Actor, BoxedRepository, Catalog, Changes, Commit, CommitError, CommitKey, Domain, Format, Name, OrganizationId,
+    Person, PrincipalId, Receipt, Record, RecordKey, Recorded, Repository, Rules, Timestamp, Version,
 };
 use bailiwick_sqlite::{SqliteError, SqliteRepository};
 use pollster::block_on;
@@ -61,7 +61,10 @@ fn three_commits() -> (TempDir, SqliteRepository, Connection) {
     (directory, repository, other)
 }
 
-struct InFiles;
+/// With read models or without.
+struct InFiles {
+    read_models: bool,
+}
 
 impl Harness for InFiles {
     type Storage = TempDir;
@@ -72,7 +75,8 @@ impl Harness for InFiles {
     }
 
     fn open(&self, storage: &TempDir) -> Result<SqliteRepository, HarnessError> {
-        Ok(SqliteRepository::open(storage.path().join("trees.sqlite"))?)
+        let repository = SqliteRepository::open(storage.path().join("trees.sqlite"))?;
+        Ok(if self.read_models { repository.with_read_models(domain())? } else { repository })
     }
 
     fn obstruct(&self, storage: &TempDir) -> Result<bool, HarnessError> {
@@ -86,6 +90,10 @@ impl Harness for InFiles {
     fn restore(&self, storage: &TempDir) -> Result<(), HarnessError> {
         Ok(Connection::open(storage.path().join("trees.sqlite"))?.execute_batch("DROP TRIGGER obstruct")?)
     }
+}
+
+fn domain() -> Arc<Domain> {
+    Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() })
 }
 
 struct InMemory;
@@ -111,7 +119,15 @@ impl Harness for InMemory {
 // abuse: 107
 #[test]
 fn a_file_keeps_the_contract() {
-    let report = conformance::run(&InFiles);
+    let report = conformance::run(&InFiles { read_models: false });
+    assert!(report.passed(), "{report}");
+}
+
+// spec: REP-2
+// spec: REP-3
+#[test]
+fn a_file_with_read_models_keeps_the_contract() {
+    let report = conformance::run(&InFiles { read_models: true });
     assert!(report.passed(), "{report}");
 }
 

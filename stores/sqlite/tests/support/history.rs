@@ -102,7 +102,13 @@ pub(crate) struct History {
 impl History {
     /// An empty tree, in a world of its own.
     pub(crate) fn new(seed: u64) -> Self {
-        let tree = OrganizationTree::empty(root(), domain(seed));
+        Self::of(root(), seed)
+    }
+
+    /// The same with another root.
+    pub(crate) fn of(root: OrganizationId, seed: u64) -> Self {
+        let tree = OrganizationTree::empty(root, domain(seed));
+        let seed = seed ^ u64::try_from(root.uuid().as_u128()).unwrap() << 16;
         Self { tree, at: noon(), done: BTreeMap::new(), seed, keys: u128::from(seed) << 32, made: 0 }
     }
 
@@ -150,11 +156,7 @@ impl History {
     /// The commits that every history begins with, given to `commit` one by one: Ada's root
     /// with a subscription and a capability, and a few who are members there.
     pub(crate) fn begin(&mut self, mut commit: impl FnMut(&mut Self, Changes)) {
-        let person = Person::named(name("Ada"));
-        let secret = AgentSecret::from_entropy([9; 32]);
-        let found = FoundTree { root: root(), name: name("Fabrikam"), owner: ada(), person, secret };
-        let changes = self.operate("found", &found).unwrap();
-        commit(self, changes);
+        self.found("Fabrikam", &mut commit);
         let subscribe = RecordSubscription::active(root(), "Enterprise".parse().unwrap());
         let changes = self.operate("subscribe", &subscribe).unwrap();
         commit(self, changes);
@@ -171,6 +173,14 @@ impl History {
             let changes = self.create(number, organization(parent)).unwrap();
             commit(self, changes);
         }
+    }
+
+    /// Founds the tree for Ada.
+    pub(crate) fn found(&mut self, called: &str, mut commit: impl FnMut(&mut Self, Changes)) {
+        let (person, secret) = (Person::named(name("Ada")), AgentSecret::from_entropy([9; 32]));
+        let found = FoundTree { root: self.tree.root(), name: name(called), owner: ada(), person, secret };
+        let changes = self.operate("found", &found).unwrap();
+        commit(self, changes);
     }
 
     fn create(&mut self, number: u64, parent: OrganizationId) -> Option<Changes> {
