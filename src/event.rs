@@ -291,7 +291,7 @@ impl From<OrganizationTree> for DecidedOn {
 }
 
 impl Changes {
-    /// Changes that nothing has decided, for a store's own tests.
+    /// Changes as they were stored, for a store that carries them over and for its own tests.
     pub fn new(recorded: Recorded, records: Vec<(RecordKey, Option<Record>)>) -> Self {
         Self { recorded, records, decided_on: DecidedOn::default() }
     }

@@ -239,7 +239,7 @@ impl Stored {
         let root = recorded.root;
         self.organizations.extend(organizations.into_iter().map(|organization| (organization, root)));
         self.receipts.entry(recorded.key).or_insert((fingerprint, receipt));
-        self.trees.entry(root).or_default().write(&Changes { recorded, records });
+        self.trees.entry(root).or_default().write(&Changes::new(recorded, records));
     }
 
     fn head(&self, root: OrganizationId) -> Version {

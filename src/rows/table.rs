@@ -209,12 +209,12 @@ macro_rules! rows {
                 /// The table that it is in.
                 pub const TABLE: Table = Table {
                     name: $table,
-                    about: concat!($($about),+),
+                    about: concat!($($about),+).trim_ascii(),
                     columns: &[$(Column {
                         name: stringify!($column),
                         kind: <$type as Field>::KIND,
                         optional: <$type as Field>::OPTIONAL,
-                        about: concat!($($says),+),
+                        about: concat!($($says),+).trim_ascii(),
                     }),+],
                     key: $key,
                     of_domain: rows!(@of_domain $($domain)?),

@@ -50,7 +50,7 @@ pub fn changes(root: u128, version: u64, with: u128) -> Changes {
         operations: Vec::new(),
         events: if version == 1 { vec![created.into()] } else { Vec::new() },
     };
-    Changes { recorded, records: Vec::new() }
+    Changes::new(recorded, Vec::new())
 }
 
 pub fn domain() -> Arc<Domain> {

@@ -37,10 +37,19 @@ impl<H: Hook> Portable for PostgresRepository<H> {
     async fn open(&self, root: OrganizationId, number: MoveNumber) -> Result<(), PostgresError> {
         let mut lease = Lease::default();
         let client = lease.of(&self.pool).await?;
-        let statement = client.prepare_cached(&self.statements.open).await?;
-        let opened = client.execute(&statement, &[&root.uuid(), &moved(number)?]).await?;
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = begin.start().await?;
+        let statement = transaction.prepare_cached(&self.statements.open).await?;
+        if transaction.execute(&statement, &[&root.uuid(), &moved(number)?]).await? != 1 {
+            return Err(PostgresError::Overtaken { root });
+        }
+        // What came with the log alone has no rows yet.
+        if let Some(read_models) = &self.read_models {
+            read_models.catch_up(&transaction, &self.statements, root).await?;
+        }
+        transaction.commit().await?;
         lease.give_back();
-        if opened == 1 { Ok(()) } else { Err(PostgresError::Overtaken { root }) }
+        Ok(())
     }
 
     async fn export(
@@ -86,6 +95,9 @@ impl<H: Hook> Portable for PostgresRepository<H> {
         for statement in [clear_records, clear_commits, clear_organizations] {
             let statement = transaction.prepare_cached(statement).await?;
             transaction.execute(&statement, &[&root.uuid()]).await?;
+        }
+        if let Some(read_models) = &self.read_models {
+            read_models.catch_up(&transaction, &self.statements, root).await?;
         }
         transaction.commit().await?;
         lease.give_back();
@@ -157,7 +169,7 @@ async fn write_carried(
         let statement = transaction.prepare_cached(&statements.relocate).await?;
         transaction.execute(&statement, &[&organizations, &roots]).await?;
     }
-    write::write_part(transaction, statements, &Changes { recorded, records }).await
+    write::write_part(transaction, statements, &Changes::new(recorded, records)).await
 }
 
 type Records = BTreeMap<Version, Vec<(RecordKey, Option<Record>)>>;
@@ -179,7 +191,7 @@ async fn export(
         let (receipt, fingerprint) =
             keys.get(&recorded.key).cloned().ok_or(PostgresError::Corrupt("a commit without its key"))?;
         let records = records.remove(&recorded.version).unwrap_or_default();
-        let changes = Changes { recorded, records: Vec::new() };
+        let changes = Changes::new(recorded, Vec::new());
         let commit = Commit::from(changes.clone());
         let placed: Vec<Uuid> = commit.placements().map(|placement| placement.organization.uuid()).collect();
         let mut organizations = Vec::new();

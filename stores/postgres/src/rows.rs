@@ -76,6 +76,22 @@ impl ReadModels {
         }
     }
 
+    /// Brings the rows of a tree in step with its log, if they are not: it was carried over,
+    /// or away.
+    pub(crate) async fn catch_up(
+        &self,
+        transaction: &Transaction<'_>,
+        statements: &Statements,
+        root: OrganizationId,
+    ) -> Result<(), PostgresError> {
+        let statement = transaction.prepare_cached(&statements.head).await?;
+        let head = read::head_in(transaction.query_opt(&statement, &[&root.uuid()]).await?)?;
+        if version(transaction, statements, root).await? == head {
+            return Ok(());
+        }
+        self.make_anew(transaction, statements, root).await
+    }
+
     /// Makes the rows of a tree from its log.
     async fn make_anew(
         &self,

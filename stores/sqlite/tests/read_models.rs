@@ -1,7 +1,7 @@
 //! The read models equal the tree: after each commit of random histories, each row is there,
 //! and SQL answers who may do what where and when as the tree does.
 
-#![allow(clippy::unwrap_used, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "test code")]
 
 #[path = "support/history.rs"]
 mod history;
@@ -262,6 +262,8 @@ fn what_is_attached_or_detached_moves_between_roots() {
         let context = Context::principal(history::ada(), root(), history.at, history.key());
         let detach = DetachOrganization { organization: other, sever: true };
         let joint = history.tree.detach(&context, &detach).unwrap();
+        let arrival = joint.commit.parts().find(|part| part.root() == other).unwrap();
+        assert_eq!(arrival.rows(), Ok(None), "a tree that ended and begins again is read from its log");
         file.join(joint, &mut [&mut history, &mut second]);
         check(&history, &second);
         assert_eq!(rows_in(&file.reader, &rows::OrganizationRow::TABLE, Some(other)).len(), 1);
@@ -305,4 +307,171 @@ fn what_was_altered_after_it_was_decided_is_in_the_rows_as_it_is_in_the_log() {
     file.commit(&mut history, altered);
     check_rows(&file.reader, &history.tree);
     assert_eq!(history.tree.organization(root()).unwrap().name().as_str(), "Altered");
+}
+
+/// The views, each with one rule broken, and the rule.
+fn broken_views() -> Vec<(&'static str, String)> {
+    let sql = include_str!("../src/rows.sql");
+    let views = &sql[sql.find("CREATE VIEW").unwrap()..];
+    let breaks = [
+        ("HIE-10: inactive organizations deny", "AND NOT above.active", "AND false"),
+        ("LIC-6: along the whole path", "HAVING count(*) = (", "HAVING 0 < ("),
+        ("LIC-6: until the first ends", "min(assigned.valid_until) AS", "max(assigned.valid_until) AS"),
+        ("LIC-8: claims require capabilities", "held.requires IS NULL OR capable.capability IS NOT NULL", "true"),
+        ("GRP-8: the target alone", "link.reach = 'subtree' OR", "true OR"),
+        ("GRP-8: children", "path.distance = 1", "false"),
+        ("GRP-8: those present", "link.reaches_future OR", "true OR"),
+        ("GRP-8: exclusions", "AND excluded.link_id = link.link_id", "AND false"),
+        (
+            "GRP-8: over everything below",
+            "above.ancestor_id = excluded.organization_id",
+            "above.ancestor_id = excluded.organization_id AND above.distance = 0",
+        ),
+        ("GRP-8: opting out", "AND out.link_id = link.link_id", "AND false"),
+        ("LIC-4: a plan with links", "AND plan.grants_links", ""),
+        ("LIC-4: the start", "subscription.covers_from,", "-9000000000000000000,"),
+        ("LIC-4: the lapse", "min(subscription.lapses_at + lapse.grace, 9000000000000000000)", "9000000000000000000"),
+        ("LIC-4: the grace period", "subscription.lapses_at + lapse.grace", "subscription.lapses_at"),
+        ("GRP-8: the start of a link", "max(link.valid_from, standing.valid_from)", "standing.valid_from"),
+        ("GRP-8: the end of a link", "min(link.valid_until, standing.valid_until)", "standing.valid_until"),
+        ("GRP-3: nested at home", "WHERE inside.organization_id = around.organization_id", "WHERE false"),
+        ("GRP-3: nested only at home or where linked", "WHERE inside.organization_id = around.organization_id", ""),
+        ("GRP-3: nested where linked", "AND link.organization_id = around.organization_id", "AND false"),
+        ("GRP-3: at any distance", "around.inner_id = nested.group_id", "false"),
+        (
+            "MEM-7: suspended where the group lives",
+            "home.principal_id = member.principal_id AND NOT home.suspended",
+            "home.principal_id = member.principal_id",
+        ),
+        ("GRP-2: Owner goes down where the link says so", "AND (link.makes_owners OR gives.privilege <> 'owner')", ""),
+        ("GRP-2: narrowed by the link", "AND NOT link.narrowed", ""),
+        ("GRP-2: narrowed to what the group gives", "NOT held.narrowed OR", "true OR"),
+        ("GRP-2: roles of the group", "role.role_id = gives.role_id", "false"),
+        ("SUP-3: granted", "WHERE state = 'granted'", ""),
+        ("SUP-1: an engineer is not known", "held.privilege = 'support:view' OR", "false OR"),
+        ("CLM-3: roles", "holding.role_id", "NULL"),
+        ("MEM-7: suspended there", "AND member.suspended", "AND false"),
+        ("CLM-6: direct grants", "FROM read_grant", "FROM read_grant WHERE false"),
+    ];
+    let broken = |(rule, found, instead): (&'static str, &str, &str)| {
+        assert!(views.contains(found), "{rule}: {found}");
+        (rule, views.replace(found, instead))
+    };
+    breaks.map(broken).into()
+}
+
+/// What views answer in place of those that are there.
+fn allowed_by(views: &str, other: &mut Connection, micros: i64) -> Allowed {
+    let transaction = other.transaction().unwrap();
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'view'";
+    let names: Vec<String> =
+        transaction.prepare(names).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    names.iter().for_each(|name| transaction.execute_batch(&format!("DROP VIEW {name}")).unwrap());
+    transaction.execute_batch(views).unwrap();
+    let allowed = allowed_in(&transaction, root(), micros);
+    transaction.rollback().unwrap();
+    allowed
+}
+
+// spec: CLM-7
+#[test]
+fn a_view_that_breaks_a_rule_is_caught() {
+    let mut uncaught = broken_views();
+    for seed in 0..12 {
+        let mut history = History::new(seed);
+        let file = File::new(domain(seed));
+        let mut other = Connection::open(file.storage.path().join("trees.sqlite")).unwrap();
+        history.begin(|history, changes| file.commit(history, changes));
+        history.corners(|history, changes| file.commit(history, changes));
+        for step in 0..400 {
+            if let Some(changes) = history.step().filter(|_| step > 0) {
+                file.commit(&mut history, changes);
+            }
+            if step % 20 == 0 {
+                let edges: Vec<i64> = instants(&history.tree).into_iter().collect();
+                for _ in 0..3 {
+                    let drawn = history.draw(u64::try_from(edges.len()).unwrap());
+                    let micros = edges[usize::try_from(drawn).unwrap()];
+                    let expected = allowed(&history.tree, instant(micros));
+                    uncaught.retain(|(_, views)| allowed_by(views, &mut other, micros) == expected);
+                }
+            }
+        }
+        if uncaught.is_empty() {
+            return;
+        }
+    }
+    let uncaught: Vec<&str> = uncaught.iter().map(|(rule, _)| *rule).collect();
+    assert_eq!(uncaught, Vec::<&str>::new());
+}
+
+/// The page that tells of the tables.
+fn page() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/read-models.md")).unwrap()
+}
+
+#[test]
+fn the_page_says_every_table_and_column() {
+    let mut tables = String::new();
+    for table in TABLES {
+        tables += &format!("### `{}`\n\n{}\n\n| column | |\n|---|---|\n", table.name, table.about);
+        if !table.of_domain {
+            tables += "| `root` | key; the tree |\n";
+        }
+        for (place, column) in table.columns.iter().enumerate() {
+            let key = if place < table.key { "key; " } else { "" };
+            let optional = if column.optional { "optional; " } else { "" };
+            tables += &format!("| `{}` | {key}{optional}{} |\n", column.name, column.about);
+        }
+        tables += "\n";
+    }
+    let page = page();
+    let told = page.split_once("## Tables\n\n").unwrap().1;
+    assert!(told.trim_end() == tables.trim_end(), "docs/read-models.md should end with:\n{tables}");
+    let (file, _) = lived(1, 0);
+    let views = "SELECT name FROM sqlite_schema WHERE type = 'view'";
+    let mut views = file.reader.prepare(views).unwrap();
+    let views = views.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    views.for_each(|view| assert!(page.contains(&format!("`{view}`")), "{view}"));
+}
+
+#[test]
+fn the_queries_of_the_page_answer() {
+    let page = page();
+    let queries: Vec<&str> = page.split("```sql\n").skip(1).map(|query| query.split_once("```").unwrap().0).collect();
+    let mut history = History::new(0);
+    let file = File::new(domain(0));
+    history.begin(|history, changes| file.commit(history, changes));
+    history.staff(|history, changes| file.commit(history, changes));
+    let ask = |query: &str, place: OrganizationId| -> Vec<String> {
+        let mut query = file.reader.prepare(query).unwrap();
+        let columns = query.column_count();
+        let all = [
+            (":root", rusqlite::types::Value::Blob(root().uuid().as_bytes().to_vec())),
+            (":organization", rusqlite::types::Value::Blob(place.uuid().as_bytes().to_vec())),
+            (":at", rusqlite::types::Value::Integer(history.at.timestamp_micros())),
+        ];
+        for (name, value) in &all {
+            if let Some(index) = query.parameter_index(name).unwrap() {
+                query.raw_bind_parameter(index, value).unwrap();
+            }
+        }
+        let (mut rows, mut told) = (query.raw_query(), Vec::new());
+        while let Some(row) = rows.next().unwrap() {
+            let value = |index| match row.get_unwrap::<_, rusqlite::types::Value>(index) {
+                rusqlite::types::Value::Text(text) => text,
+                value => format!("{value:?}"),
+            };
+            told.push((0..columns).map(value).collect::<Vec<_>>().join(" "));
+        }
+        told
+    };
+    let below = history::organization(3);
+    assert_eq!(ask(queries[0], below), ["Ada", "Person 2"]);
+    assert_eq!(
+        ask(queries[1], root()),
+        ["Place 2 Integer(1) Integer(0)", "Place 3 Integer(1) Integer(0)", "Place 4 Integer(1) Integer(0)"]
+    );
+    assert_eq!(ask(queries[2], below), ["Restorers Fabrikam Integer(9000000000000000000)"]);
+    assert_eq!((queries.len(), ask(queries[2], history::organization(4)).len()), (3, 0));
 }

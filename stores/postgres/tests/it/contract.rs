@@ -1,8 +1,10 @@
 //! The contract, sentence by sentence, and databases that break one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bailiwick::conformance::{self, Harness, HarnessError, Sentence};
+use bailiwick::{Catalog, Domain, Rules};
 use bailiwick_postgres::{Namespace, Options, PostgresRepository, Timeouts};
 use tokio::runtime::Runtime;
 
@@ -15,11 +17,12 @@ struct InNamespaces<'d> {
     number: AtomicU32,
     /// What is done to the tables of each once they are there.
     sabotage: &'d str,
+    read_models: bool,
 }
 
 impl<'d> InNamespaces<'d> {
     fn of(database: &'d Database, sabotage: &'d str) -> Self {
-        Self { database, runtime: runtime(), number: AtomicU32::new(0), sabotage }
+        Self { database, runtime: runtime(), number: AtomicU32::new(0), sabotage, read_models: false }
     }
 
     fn execute(&self, namespace: &Namespace, sql: &str) -> Result<(), HarnessError> {
@@ -44,7 +47,12 @@ impl Harness for InNamespaces<'_> {
         let options = Options { namespace: namespace.clone(), ..Options::default() };
         Ok(self.runtime.block_on(async {
             let pool = pool(self.database.config(), Timeouts::default(), 16);
-            PostgresRepository::open_with(pool, options).await
+            let repository = PostgresRepository::open_with(pool, options).await?;
+            if !self.read_models {
+                return Ok(repository);
+            }
+            let domain = Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() };
+            repository.with_read_models(Arc::new(domain)).await
         })?)
     }
 
@@ -78,6 +86,16 @@ impl Harness for InNamespaces<'_> {
 fn a_database_keeps_the_contract() {
     let Some(database) = runtime().block_on(Database::new()) else { return };
     let report = conformance::run(&InNamespaces::of(&database, ""));
+    assert!(report.passed(), "{report}");
+    assert_eq!(runtime().block_on(deadlocks(&database)), 0, "locks are taken in one order");
+}
+
+// spec: REP-2
+// spec: REP-3
+#[test]
+fn a_database_with_read_models_keeps_the_contract() {
+    let Some(database) = runtime().block_on(Database::new()) else { return };
+    let report = conformance::run(&InNamespaces { read_models: true, ..InNamespaces::of(&database, "") });
     assert!(report.passed(), "{report}");
     assert_eq!(runtime().block_on(deadlocks(&database)), 0, "locks are taken in one order");
 }

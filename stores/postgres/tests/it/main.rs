@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+#[path = "../../../sqlite/tests/support/history.rs"]
+mod history;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,5 +13,6 @@ mod failure;
 mod feed;
 mod hook;
 mod proxy;
+mod read_models;
 mod schema;
 mod sharded;

@@ -121,8 +121,8 @@ async fn has_left(repository: &Sharded, shard: ShardId, database: &Database) {
     assert_eq!(shard.head(tree(1)).await.unwrap(), Version::ZERO);
     assert_eq!(shard.root_of(tree(1)).await.unwrap(), None);
     for version in [1, 301] {
-        let stray = Changes { records: Vec::new(), ..changes(1, version) };
-        let stray = under(stray, 1 << 120);
+        let mut stray = under(changes(1, version), 1 << 120);
+        stray.records.clear();
         assert!(matches!(shard.commit(stray.into()).await, Err(CommitError::NotWritten(PostgresError::Fenced { .. }))));
     }
     let left = "SELECT (SELECT count(*) FROM bailiwick.recorded WHERE root = $1)

@@ -1,6 +1,7 @@
 //! Random histories of a tree, and what it answers: for the read models of each store.
 
 #![allow(dead_code, reason = "each store uses a part of it")]
+#![allow(clippy::indexing_slicing, reason = "test code")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -139,7 +140,14 @@ impl History {
         acting: Option<OrganizationId>,
         command: &C,
     ) -> Option<Changes> {
-        let context = Context { actor, acting, at: self.at, key: self.key(), reason: None, correlation: None };
+        let context = Context {
+            actor,
+            acting,
+            at: self.at,
+            key: self.key(),
+            reason: Some("asked for".parse().unwrap()),
+            correlation: None,
+        };
         let changes = self.tree.decide(&context, command).ok()?.changes;
         *self.done.entry(kind).or_default() += 1;
         Some(changes)
@@ -181,6 +189,66 @@ impl History {
         let found = FoundTree { root: self.tree.root(), name: name(called), owner: ada(), person, secret };
         let changes = self.operate("found", &found).unwrap();
         commit(self, changes);
+    }
+
+    /// A group of the root that may restore files, with one member, linked to one below.
+    pub(crate) fn staff(&mut self, mut commit: impl FnMut(&mut Self, Changes)) {
+        let (group, restore) = (group(1), Privilege::claim("backups.files.restore").unwrap());
+        let create = CreateGroup::new(root(), group, name("Restorers"), ada()).giving([restore]);
+        let changes = self.ada("group", root(), &create).unwrap();
+        commit(self, changes);
+        let participant = Participant::Principal(principal(2));
+        let changes = self.ada("enter", root(), &AddGroupMember { organization: root(), group, participant }).unwrap();
+        commit(self, changes);
+        let target = organization(3);
+        let link = LinkGroup { link: link(1), source: root(), group, target, terms: LinkTerms::default() };
+        let changes = self.ada("link", root(), &link).unwrap();
+        commit(self, changes);
+    }
+
+    /// What chance rarely comes to: an exclusion with something below it, somebody suspended
+    /// where their group lives, a link that gives more than its group does by now, a request
+    /// for support.
+    pub(crate) fn corners(&mut self, mut commit: impl FnMut(&mut Self, Changes)) {
+        let mut all = |history: &mut Self, changes: Option<Changes>| commit(history, changes.unwrap());
+        let (top, middle, below) = (root(), organization(2), organization(3));
+        let claim = |name: &str| Privilege::claim(name).unwrap();
+        let changes = self.create(5, below);
+        all(self, changes);
+        let (role, claims) = (role(7), ["audit.view".parse().unwrap()].into());
+        let define = DefineRole { organization: top, role, name: name("Auditor"), claims };
+        let changes = self.ada("role", top, &define);
+        all(self, changes);
+        let audits = Privilege::Role(RoleRef::Defined(role));
+        let join = AddMember::known(middle, principal(4));
+        let changes = self.ada("join", middle, &join);
+        all(self, changes);
+        let narrowed = LinkTerms::target().giving_only([claim("backups.delete"), audits.clone()]);
+        for (number, home, target, who, terms) in [
+            (2, top, middle, 3, LinkTerms::subtree().with_future().except([below])),
+            (3, middle, below, 4, LinkTerms::target()),
+            (4, top, organization(4), 3, narrowed),
+        ] {
+            let (id, gives) = (group(number), [claim("backups.delete"), audits.clone()]);
+            let create = CreateGroup::new(home, id, name("Team"), ada()).giving(gives);
+            let changes = self.ada("group", home, &create);
+            all(self, changes);
+            let participant = Participant::Principal(principal(who));
+            let changes = self.ada("enter", home, &AddGroupMember { organization: home, group: id, participant });
+            all(self, changes);
+            let make = LinkGroup { link: link(number), source: home, group: id, target, terms };
+            let changes = self.ada("link", home, &make);
+            all(self, changes);
+        }
+        let changes = self.ada("suspend", middle, &SuspendMember { organization: middle, principal: principal(4) });
+        all(self, changes);
+        let gives = [claim("backups.view"), audits].into();
+        let define = DefineGroup { organization: top, group: group(4), name: name("Team"), gives };
+        let changes = self.ada("define group", top, &define);
+        all(self, changes);
+        let request = RequestSupport { support: support(1), organization: top, duration: None };
+        let changes = self.operate("request support", &request);
+        all(self, changes);
     }
 
     fn create(&mut self, number: u64, parent: OrganizationId) -> Option<Changes> {
@@ -488,7 +556,7 @@ impl History {
                     SubscriptionStatus::PastDue,
                     SubscriptionStatus::Cancelled,
                 ];
-                let plan = if self.draw(6) == 0 { "Pro" } else { "Enterprise" };
+                let plan = if self.draw(6) == 0 { "Professional" } else { "Enterprise" };
                 let (status, term) = (self.one(&statuses), self.window());
                 let plan = plan.parse().unwrap();
                 self.operate("subscribe", &RecordSubscription { root: root(), plan, status, term })
@@ -502,7 +570,7 @@ pub(crate) type Allowed = BTreeSet<(PrincipalId, OrganizationId, String)>;
 
 pub(crate) fn allowed(tree: &OrganizationTree, at: Timestamp) -> Allowed {
     let claims: Vec<Claim> = tree.catalog().declarations().map(|declaration| declaration.name.clone()).collect();
-    let engineers = [900, 901, 998].map(principal);
+    let engineers = [900, 901, 999].map(principal);
     let everyone: Vec<PrincipalId> = tree.principals().chain(engineers).collect();
     let mut allowed = Allowed::new();
     for place in tree.organizations().map(Organization::id) {
