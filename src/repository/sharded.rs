@@ -200,6 +200,21 @@ impl<R: Repository, M: ShardMap> ShardedRepository<R, M> {
         Ok(self.map.places(&[root]).await.map_err(ShardedError::Map)?.into_iter().next().flatten())
     }
 
+    /// Claims what a commit makes its own, and sends it to its shard.
+    async fn claim_and_send(&self, commit: Commit) -> Result<Receipt, CommitError<Failed<R, M>>> {
+        let roots: Vec<_> = commit.parts().map(|part| part.root()).collect();
+        let newcomer = roots.first().map_or(ShardId::new(0), |root| (self.newcomer)(*root));
+        let created = commit.placements().filter(|placement| placement.created);
+        let created = created.map(|placement| placement.organization).collect();
+        let claim = ShardClaim { key: commit.key(), roots, created, newcomer };
+        // R17: whether the claim was made is no matter, the commit was not sent.
+        let claimed = self.map.claim(&claim).await.map_err(|error| CommitError::NotWritten(ShardedError::Map(error)));
+        match claimed? {
+            Claimed::Here(shard) => self.send(shard, commit).await,
+            refused => self.unclaimed(commit, refused).await,
+        }
+    }
+
     /// Sends a claimed commit to its shard, and takes the claim back if it is certainly not
     /// there. That this may fail is no matter: what stays claimed is the same commit's.
     async fn send(&self, shard: ShardId, commit: Commit) -> Result<Receipt, CommitError<Failed<R, M>>> {
@@ -298,16 +313,11 @@ impl<R: Repository, M: ShardMap> Repository for ShardedRepository<R, M> {
     type Error = Failed<R, M>;
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<Self::Error>> {
-        let roots: Vec<_> = commit.parts().map(|part| part.root()).collect();
-        let newcomer = roots.first().map_or(ShardId::new(0), |root| (self.newcomer)(*root));
-        let created = commit.placements().filter(|placement| placement.created);
-        let created = created.map(|placement| placement.organization).collect();
-        let claim = ShardClaim { key: commit.key(), roots, created, newcomer };
-        // R17: whether the claim was made is no matter, the commit was not sent.
-        let claimed = self.map.claim(&claim).await.map_err(|error| CommitError::NotWritten(ShardedError::Map(error)));
-        match claimed? {
-            Claimed::Here(shard) => self.send(shard, commit).await,
-            refused => self.unclaimed(commit, refused).await,
+        match self.claim_and_send(commit.clone()).await {
+            // A tree that went and came back meanwhile was refused by its own home, which looks
+            // like a failure of that shard. It is certainly not there, so it is sent once more.
+            Err(CommitError::NotWritten(ShardedError::Shard { .. })) => self.claim_and_send(commit).await,
+            answer => answer,
         }
     }
 
