@@ -207,8 +207,9 @@ impl History {
     }
 
     /// What chance rarely comes to: an exclusion with something below it, somebody suspended
-    /// where their group lives, a link that gives more than its group does by now, a request
-    /// for support.
+    /// where their group lives or where it is linked, groups nested across organizations, a link
+    /// that gives more than its group does by now, support that is asked for; and subscriptions
+    /// of each kind at the end.
     pub(crate) fn corners(&mut self, mut commit: impl FnMut(&mut Self, Changes)) {
         let mut all = |history: &mut Self, changes: Option<Changes>| commit(history, changes.unwrap());
         let (top, middle, below) = (root(), organization(2), organization(3));
@@ -220,14 +221,21 @@ impl History {
         let changes = self.ada("role", top, &define);
         all(self, changes);
         let audits = Privilege::Role(RoleRef::Defined(role));
+        let until = Some(self.at + minutes(40));
+        let assign = AssignCapability { organization: middle, capability: reporting(), until };
+        let changes = self.ada("assign", top, &assign);
+        all(self, changes);
         let join = AddMember::known(middle, principal(4));
         let changes = self.ada("join", middle, &join);
         all(self, changes);
         let narrowed = LinkTerms::target().giving_only([claim("backups.delete"), audits.clone()]);
+        let narrowed = narrowed.during(Window::starting(self.at + minutes(5)));
+        let wide = LinkTerms::subtree().with_future().except([below]).during(Window::until(self.at + minutes(20)));
         for (number, home, target, who, terms) in [
-            (2, top, middle, 3, LinkTerms::subtree().with_future().except([below])),
-            (3, middle, below, 4, LinkTerms::target()),
+            (2, top, middle, 3, wide),
+            (3, middle, below, 4, LinkTerms::target().with_future()),
             (4, top, organization(4), 3, narrowed),
+            (7, top, middle, 2, LinkTerms::children()),
         ] {
             let (id, gives) = (group(number), [claim("backups.delete"), audits.clone()]);
             let create = CreateGroup::new(home, id, name("Team"), ada()).giving(gives);
@@ -240,15 +248,66 @@ impl History {
             let changes = self.ada("link", home, &make);
             all(self, changes);
         }
+        for (number, home, gives) in [(5, top, "owner"), (6, middle, "groups.manage")] {
+            let create = CreateGroup::new(home, group(number), name("Team"), ada()).giving([claim(gives)]);
+            let changes = self.ada("group", home, &create);
+            all(self, changes);
+        }
+        let (target, terms) = (organization(4), LinkTerms::default());
+        let make = LinkGroup { link: link(5), source: top, group: group(5), target, terms };
+        let changes = self.ada("link", top, &make);
+        all(self, changes);
+        for (home, outer, participant) in [
+            (middle, 3, Participant::Group(group(2))),
+            (middle, 6, Participant::Group(group(3))),
+            (top, 5, Participant::Principal(principal(4))),
+            (top, 4, Participant::Principal(principal(2))),
+        ] {
+            let enter = AddGroupMember { organization: home, group: group(outer), participant };
+            let changes = self.ada("enter", home, &enter);
+            all(self, changes);
+        }
         let changes = self.ada("suspend", middle, &SuspendMember { organization: middle, principal: principal(4) });
         all(self, changes);
-        let gives = [claim("backups.view"), audits].into();
+        let gives = [claim("backups.view"), claim("groups.view"), audits].into();
         let define = DefineGroup { organization: top, group: group(4), name: name("Team"), gives };
         let changes = self.ada("define group", top, &define);
+        all(self, changes);
+        let join = AddMember::known(organization(4), principal(2));
+        let changes = self.ada("join", organization(4), &join);
+        all(self, changes);
+        let suspend = SuspendMember { organization: organization(4), principal: principal(2) };
+        let changes = self.ada("suspend", organization(4), &suspend);
+        all(self, changes);
+        for (number, parent) in [(6, middle), (7, top)] {
+            let changes = self.create(number, parent);
+            all(self, changes);
+        }
+        let changes =
+            self.ada("opt out", organization(6), &OptOutOfLink { organization: organization(6), link: link(2) });
+        all(self, changes);
+        let deactivate = DeactivateOrganization { organization: organization(7), with_descendants: false };
+        let changes = self.ada("deactivate", top, &deactivate);
+        all(self, changes);
+        let (id, engineer, duration) = (support(2), principal(900), Period::seconds(3_600).unwrap());
+        let grant = GrantSupport { support: id, organization: top, engineer, duration };
+        let changes = self.ada("support", top, &grant);
         all(self, changes);
         let request = RequestSupport { support: support(1), organization: top, duration: None };
         let changes = self.operate("request support", &request);
         all(self, changes);
+        let soon = Window::new(Some(self.at + minutes(10)), Some(self.at + minutes(30))).unwrap();
+        let (active, past_due) = (SubscriptionStatus::Active, SubscriptionStatus::PastDue);
+        for (plan, status, term) in [
+            ("Professional", active, Window::ALWAYS),
+            ("Enterprise", active, soon),
+            ("Enterprise", past_due, Window::ALWAYS),
+            ("Enterprise", active, Window::ALWAYS),
+        ] {
+            let plan = plan.parse().unwrap();
+            let changes = self.operate("subscribe", &RecordSubscription { root: top, plan, status, term });
+            all(self, changes);
+        }
     }
 
     fn create(&mut self, number: u64, parent: OrganizationId) -> Option<Changes> {
