@@ -226,7 +226,7 @@ impl Catalog {
 
     /// The declaration of a claim.
     pub fn declaration(&self, claim: &Claim) -> Option<&ClaimDeclaration> {
-        self.claims.get(claim).map(|entry| &entry.declaration)
+        self.numbered(claim).map(|(_, declaration)| declaration)
     }
 
     /// Whether a claim is declared.
@@ -298,7 +298,7 @@ impl Catalog {
     }
 
     pub(crate) fn bit(&self, claim: &Claim) -> Option<usize> {
-        self.claims.get_index_of(claim).map(|index| index.saturating_add(1))
+        self.numbered(claim).map(|(bit, _)| bit)
     }
 
     /// The claims that require a capability.

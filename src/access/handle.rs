@@ -2,7 +2,7 @@
 
 use super::catalog::ClaimDeclaration;
 use super::claim::Claim;
-use super::dense::row::{Place, Standing};
+use super::dense::row::{OrganizationRow, Place, Standing};
 use super::dense::trie::hash;
 use super::evaluate::Access;
 use crate::id::{OrganizationId, PrincipalId};
@@ -99,7 +99,7 @@ impl<'a> Access<'a> {
         let hashes: Vec<(OrganizationId, u64)> = organizations.iter().map(|id| (*id, hash(id.uuid()))).collect();
         let index = self.index();
         let rows: Vec<_> = hashes.iter().map(|(id, hash)| index.organizations.find_hashed(id.uuid(), *hash)).collect();
-        let decide = |(id, row): (&OrganizationId, Option<&'a super::dense::row::OrganizationRow>)| {
+        let decide = |(id, row): (&OrganizationId, Option<&'a OrganizationRow>)| {
             row.is_some_and(|row| {
                 self.holds_at(principal.standing, row.place(), claim.bit, at)
                     && self.provides(*id, claim.declaration, at)

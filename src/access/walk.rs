@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::dense::DenseIndex;
-use super::dense::row::{AboveRow, NONE, Place, SetRow, Standing, Way};
+use super::dense::row::{NONE, Place, SetRow, Standing, Way};
 use super::dense::trie::Row;
 use super::evaluate::{Access, Gives};
 use super::set::ClaimSet;
@@ -51,25 +51,23 @@ impl<'a> Access<'a> {
         bit: usize,
         at: Timestamp,
     ) -> bool {
+        let found = self.find(principal, organization);
+        found.is_some_and(|(principal, place)| self.holds_at(principal, place, bit, at))
+    }
+
+    #[inline]
+    fn find(&self, principal: PrincipalId, organization: OrganizationId) -> Option<(Standing<'a>, Place<'a>)> {
         let index = self.index();
-        let (Some(principal), Some(row)) =
-            (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
-        else {
-            return false;
-        };
-        self.holds_at(principal.standing(), row.place(), bit, at)
+        let (principal, row) =
+            (index.principals.find(principal.uuid())?, index.organizations.find(organization.uuid())?);
+        Some((principal.standing(), row.place()))
     }
 
     /// Everything that a principal holds there, whatever it requires.
     pub(super) fn held(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
-        let (index, mut held) = (self.index(), ClaimSet::new());
-        let (Some(principal), Some(row)) =
-            (index.principals.find(principal.uuid()), index.organizations.find(organization.uuid()))
-        else {
-            return held;
-        };
-        let place = row.place();
-        let _: ControlFlow<()> = self.walk(principal.standing(), place, at, |gift| {
+        let mut held = ClaimSet::new();
+        let Some((principal, place)) = self.find(principal, organization) else { return held };
+        let _: ControlFlow<()> = self.walk(principal, place, at, |gift| {
             match gift {
                 Gift::Set(set) => self.extend_by(&mut held, set, place),
                 Gift::Narrowed { to, of } => {
@@ -110,7 +108,7 @@ impl<'a> Access<'a> {
     #[inline]
     fn set_gives(&self, set: u32, place: Place<'_>, bit: usize) -> bool {
         let Some(row) = self.index().sets.get(set) else { return false };
-        row.claims.contains(bit) || (row.has_roles && self.roles_give(row, place, bit))
+        row.claims.contains(bit) || self.roles_give(row, place, bit)
     }
 
     fn roles_give(&self, row: &SetRow, place: Place<'_>, bit: usize) -> bool {
@@ -173,11 +171,7 @@ impl<'a> Access<'a> {
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (Ok(engineer), Ok(organization)) =
-            (PrincipalId::new(principal.row.id()), OrganizationId::new(place.row.id()))
-        else {
-            return Continue(());
-        };
+        let Some((engineer, organization)) = ids(principal, place) else { return Continue(()) };
         let given = self.tree.support_of(engineer, organization).filter(|(_, window)| window.contains(at));
         given.map(|(support, _)| Gift::State(Gives::Support(support))).try_for_each(each)
     }
@@ -190,11 +184,7 @@ impl<'a> Access<'a> {
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let (Ok(principal), Ok(organization)) =
-            (PrincipalId::new(principal.row.id()), OrganizationId::new(place.row.id()))
-        else {
-            return Continue(());
-        };
+        let Some((principal, organization)) = ids(principal, place) else { return Continue(()) };
         let member = self.tree.members.get(&(organization, principal));
         let grants = member.into_iter().flat_map(|member| &member.grants).filter(|grant| grant.window.contains(at));
         grants.map(|grant| Gift::State(Gives::Privilege(&grant.privilege))).try_for_each(each)
@@ -328,7 +318,7 @@ impl<'a> Access<'a> {
         }
         let Some((parent, _)) = place.ancestors.split_last() else { return Continue(()) };
         for above in place.ancestors {
-            let Some(target): Option<&AboveRow> = index.above.get(*above) else { continue };
+            let Some(target) = index.above.get(*above) else { continue };
             let Some(bond) = target.reaching(group) else { continue };
             if bond.children_only && above != parent {
                 continue;
@@ -358,6 +348,11 @@ impl<'a> Access<'a> {
             _ => Continue(()),
         }
     }
+}
+
+/// What rows stand for; only those that are in use are found.
+fn ids(principal: Standing<'_>, place: Place<'_>) -> Option<(PrincipalId, OrganizationId)> {
+    Some((PrincipalId::new(principal.row.id()).ok()?, OrganizationId::new(place.row.id()).ok()?))
 }
 
 /// CLM-3: whether a role that lives at `home` is usable in an organization.

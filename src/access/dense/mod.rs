@@ -258,7 +258,6 @@ impl DenseIndex {
                 Privilege::Role(RoleRef::Defined(role)) => {
                     let role = self.roles.number(role.uuid());
                     row.roles.splice(0..0, &[role]);
-                    row.has_roles = true;
                 }
                 Privilege::Role(ready_made) => row.claims.extend(&ready_made.expand(catalog)),
             }

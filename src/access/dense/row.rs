@@ -448,6 +448,5 @@ impl Row for RoleRow {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SetRow {
     pub(crate) claims: ClaimSet,
-    pub(crate) has_roles: bool,
     pub(crate) roles: Words<3>,
 }
