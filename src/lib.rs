@@ -188,9 +188,10 @@ pub use relocation::{MoveOrganization, Obstacle, Preflight, RelocationError};
 #[cfg(feature = "conformance")]
 pub use repository::conformance;
 pub use repository::{
-    BoxError, BoxFuture, BoxedRepository, Carried, Claimed, Commit, CommitError, CommitRefusal, DynRepository,
-    Fingerprint, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase, Page, Placement, Portable,
-    Receipt, Repository, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError, ShardedRepository, TreeMove,
+    BoxError, BoxFuture, BoxedRepository, Carried, ClaimRefusal, Claimed, Commit, CommitError, CommitRefusal,
+    DynRepository, Fingerprint, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase, Page, Placement,
+    Portable, Receipt, Repository, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError, ShardedRepository,
+    TreeMove,
 };
 pub use resource::{Flow, ResourceError, ResourceEvent, ResourceKind, Share, ShareResource, UnshareResource};
 pub use review::{AccessReview, ApplyReview, ReviewError, Verdict};

@@ -45,8 +45,8 @@ pub use boxed::{BoxError, BoxFuture, BoxedRepository, DynRepository};
 pub use memory::{MemoryError, MemoryRepository};
 pub use portable::{Carried, MoveNumber, Portable};
 pub use sharded::{
-    Claimed, MemoryShardMap, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError, ShardedRepository,
-    TreeMove,
+    ClaimRefusal, Claimed, MemoryShardMap, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError,
+    ShardedRepository, TreeMove,
 };
 
 /// What is written all or nothing: the changes of one tree, or of the two of an attach or

@@ -30,7 +30,7 @@ use super::{Commit, CommitError, Page, Receipt, Repository};
 use crate::event::Version;
 use crate::id::{CommitKey, OrganizationId};
 
-pub use map::{Claimed, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, TreeMove};
+pub use map::{ClaimRefusal, Claimed, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, TreeMove};
 pub use memory::MemoryShardMap;
 
 /// How often a question is asked again when the answer moved while it was asked.
@@ -200,25 +200,15 @@ impl<R: Repository, M: ShardMap> ShardedRepository<R, M> {
         Ok(self.map.places(&[root]).await.map_err(ShardedError::Map)?.into_iter().next().flatten())
     }
 
-    /// Claims what a commit makes its own, and sends it to its shard.
-    async fn claim_and_send(&self, commit: Commit) -> Result<Receipt, CommitError<Failed<R, M>>> {
-        let roots: Vec<_> = commit.parts().map(|part| part.root()).collect();
-        let newcomer = roots.first().map_or(ShardId::new(0), |root| (self.newcomer)(*root));
-        let created = commit.placements().filter(|placement| placement.created);
-        let created = created.map(|placement| placement.organization).collect();
-        let claim = ShardClaim { key: commit.key(), roots, created, newcomer };
-        // R17: whether the claim was made is no matter, the commit was not sent.
-        let claimed = self.map.claim(&claim).await.map_err(|error| CommitError::NotWritten(ShardedError::Map(error)));
-        match claimed? {
-            Claimed::Here(shard) => self.send(shard, commit).await,
-            refused => self.unclaimed(commit, refused).await,
-        }
-    }
-
     /// Sends a claimed commit to its shard, and takes the claim back if it is certainly not
     /// there. That this may fail is no matter: what stays claimed is the same commit's.
-    async fn send(&self, shard: ShardId, commit: Commit) -> Result<Receipt, CommitError<Failed<R, M>>> {
-        let (key, roots) = (commit.key(), commit.parts().map(|part| part.root()).collect::<Vec<_>>());
+    async fn send(
+        &self,
+        places: &[(OrganizationId, ShardPlace)],
+        commit: Commit,
+    ) -> Result<Receipt, CommitError<Failed<R, M>>> {
+        let key = commit.key();
+        let shard = places.first().map_or(ShardId::new(0), |(_, place)| place.home());
         let repository = self.get(shard).map_err(CommitError::NotWritten)?;
         let answer = repository.commit(commit).await;
         if let Err(CommitError::Refused(_) | CommitError::NotWritten(_)) = answer {
@@ -228,27 +218,27 @@ impl<R: Repository, M: ShardMap> ShardedRepository<R, M> {
             Ok(receipt) => Ok(receipt),
             Err(CommitError::Refused(refusal)) => Err(CommitError::Refused(refusal)),
             Err(CommitError::Unknown(error)) => Err(CommitError::Unknown(ShardedError::Shard { shard, error })),
-            Err(CommitError::NotWritten(error)) => {
-                Err(CommitError::NotWritten(match self.moved_from(shard, &roots).await {
-                    Some(root) => ShardedError::Moving { root },
-                    None => ShardedError::Shard { shard, error },
-                }))
-            }
+            Err(CommitError::NotWritten(error)) => Err(CommitError::NotWritten(match self.moved_since(places).await {
+                Some(root) => ShardedError::Moving { root },
+                None => ShardedError::Shard { shard, error },
+            })),
         }
     }
 
-    /// A tree of these that is moving, or has moved away from a shard.
-    async fn moved_from(&self, shard: ShardId, roots: &[OrganizationId]) -> Option<OrganizationId> {
-        let places = self.map.places(roots).await.ok()?;
+    /// A tree of these that is moving, or has moved since it was in its place, though it may be
+    /// there again.
+    async fn moved_since(&self, places: &[(OrganizationId, ShardPlace)]) -> Option<OrganizationId> {
+        let roots: Vec<_> = places.iter().map(|(root, _)| *root).collect();
+        let now = self.map.places(&roots).await.ok()?;
         let moved =
-            |place: &Option<ShardPlace>| place.is_some_and(|place| place.moving.is_some() || place.home() != shard);
-        roots.iter().zip(&places).find(|(_, place)| moved(place)).map(|(root, _)| *root)
+            |then: ShardPlace, now: Option<ShardPlace>| now.is_some_and(|now| now.moving.is_some() || now != then);
+        places.iter().zip(now).find(|((_, then), now)| moved(*then, *now)).map(|((root, _), _)| *root)
     }
 
     /// What is answered to a commit that could not be claimed. A key that has taken effect
     /// is answered by the shard that has it, wherever the trees of the commit are by now (R4,
     /// R5).
-    async fn unclaimed(&self, commit: Commit, refused: Claimed) -> Result<Receipt, CommitError<Failed<R, M>>> {
+    async fn unclaimed(&self, commit: Commit, refused: ClaimRefusal) -> Result<Receipt, CommitError<Failed<R, M>>> {
         let key = commit.key();
         if let Some((shard, _)) = self.kept(key).await.map_err(CommitError::NotWritten)? {
             let repository = self.get(shard).map_err(CommitError::NotWritten)?;
@@ -259,13 +249,12 @@ impl<R: Repository, M: ShardMap> ShardedRepository<R, M> {
             });
         }
         Err(CommitError::NotWritten(match refused {
-            Claimed::Here(shard) => ShardedError::NoShard { shard },
-            Claimed::KeyElsewhere { root } => ShardedError::KeyPending { key, root },
-            Claimed::Moving { root } => ShardedError::Moving { root },
-            Claimed::Apart { trees: [(root, shard), (other, other_shard)] } => {
+            ClaimRefusal::KeyElsewhere { root } => ShardedError::KeyPending { key, root },
+            ClaimRefusal::Moving { root } => ShardedError::Moving { root },
+            ClaimRefusal::Apart { trees: [(root, shard), (other, other_shard)] } => {
                 ShardedError::Apart { root, shard, other, other_shard }
             }
-            Claimed::OrganizationHeld { organization, by } => {
+            ClaimRefusal::OrganizationHeld { organization, by } => {
                 // R12: of a commit that is there, the organization is taken for good.
                 if self.kept(by).await.map_err(CommitError::NotWritten)?.is_some() {
                     return Err(CommitError::Refused(super::CommitRefusal::OrganizationTaken { organization }));
@@ -313,11 +302,16 @@ impl<R: Repository, M: ShardMap> Repository for ShardedRepository<R, M> {
     type Error = Failed<R, M>;
 
     async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<Self::Error>> {
-        match self.claim_and_send(commit.clone()).await {
-            // A tree that went and came back meanwhile was refused by its own home, which looks
-            // like a failure of that shard. It is certainly not there, so it is sent once more.
-            Err(CommitError::NotWritten(ShardedError::Shard { .. })) => self.claim_and_send(commit).await,
-            answer => answer,
+        let roots: Vec<_> = commit.parts().map(|part| part.root()).collect();
+        let newcomer = roots.first().map_or(ShardId::new(0), |root| (self.newcomer)(*root));
+        let created = commit.placements().filter(|placement| placement.created);
+        let created = created.map(|placement| placement.organization).collect();
+        let claim = ShardClaim { key: commit.key(), roots, created, newcomer };
+        // R17: whether the claim was made is no matter, the commit was not sent.
+        let claimed = self.map.claim(&claim).await.map_err(|error| CommitError::NotWritten(ShardedError::Map(error)));
+        match claimed? {
+            Ok(places) => self.send(&places, commit).await,
+            Err(refused) => self.unclaimed(commit, refused).await,
         }
     }
 

@@ -74,7 +74,7 @@ fn send(repository: &Sharded, commit: impl Into<Commit>) -> Result<(), CommitErr
 fn claim_and_stop(repository: &Sharded, root: u128, with: u128, created: &[u128]) {
     let created = created.iter().map(|number| organization(*number)).collect();
     let claim = ShardClaim { key: key(with), roots: vec![organization(root)], created, newcomer: A };
-    pollster::block_on(repository.map().claim(&claim)).unwrap();
+    pollster::block_on(repository.map().claim(&claim)).unwrap().unwrap();
 }
 
 // spec: REP-3

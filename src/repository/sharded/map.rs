@@ -91,29 +91,30 @@ pub struct ShardClaim {
     pub newcomer: ShardId,
 }
 
-/// The answer to a claim.
+/// The answer to a claim: where its trees are, all with one home, or why nothing was claimed.
+pub type Claimed = Result<Vec<(OrganizationId, ShardPlace)>, ClaimRefusal>;
+
+/// Why nothing was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claimed {
-    /// All of it is claimed; the trees are in this shard.
-    Here(ShardId),
-    /// Nothing was claimed: the key is kept with another tree.
+pub enum ClaimRefusal {
+    /// The key is kept with another tree.
     KeyElsewhere {
         /// That tree.
         root: OrganizationId,
     },
-    /// Nothing was claimed: another key has claimed an organization.
+    /// Another key has claimed an organization.
     OrganizationHeld {
         /// The organization.
         organization: OrganizationId,
         /// That key.
         by: CommitKey,
     },
-    /// Nothing was claimed: a tree takes no commits now.
+    /// A tree takes no commits now.
     Moving {
         /// The tree.
         root: OrganizationId,
     },
-    /// Nothing was claimed: its two trees are in two shards.
+    /// Its two trees are in two shards.
     Apart {
         /// Each with its shard.
         trees: [(OrganizationId, ShardId); 2],
@@ -131,8 +132,8 @@ pub trait ShardMap: Send + Sync {
     /// What goes wrong with its storage.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Claims what a commit needs, all or nothing, checking in the order of [`Claimed`]'s
-    /// variants after the first. What is claimed stays so until it is
+    /// Claims what a commit needs, all or nothing, checking in the order of
+    /// [`ClaimRefusal`]'s variants. What is claimed stays so until it is
     /// [released](Self::release), and is the claimant's own when the key is sent again. A
     /// tree without a place is given one, and keeps it whatever becomes of the commit.
     fn claim(&self, claim: &ShardClaim) -> impl Future<Output = Result<Claimed, Self::Error>> + Send;
@@ -162,14 +163,11 @@ pub trait ShardMap: Send + Sync {
 
 impl ShardClaim {
     /// Where its trees are, or will be if they have no place yet; for a [`ShardMap`] to use.
-    /// [`Claimed::Moving`] or [`Claimed::Apart`] if they cannot be committed to together.
-    pub fn settle(
-        &self,
-        place: impl Fn(OrganizationId) -> Option<ShardPlace>,
-    ) -> Result<Vec<(OrganizationId, ShardPlace)>, Claimed> {
+    /// [`ClaimRefusal::Moving`] or [`ClaimRefusal::Apart`] if they cannot be committed to together.
+    pub fn settle(&self, place: impl Fn(OrganizationId) -> Option<ShardPlace>) -> Claimed {
         let known: Vec<_> = self.roots.iter().map(|root| (*root, place(*root))).collect();
         if let Some((root, _)) = known.iter().find(|(_, place)| place.is_some_and(|place| !place.takes_commits())) {
-            return Err(Claimed::Moving { root: *root });
+            return Err(ClaimRefusal::Moving { root: *root });
         }
         // A tree that begins in a commit of two, as in a detach, begins beside the other.
         let beside = known.iter().find_map(|(_, place)| *place).map_or(self.newcomer, ShardPlace::home);
@@ -177,7 +175,7 @@ impl ShardClaim {
             known.into_iter().map(|(root, place)| (root, place.unwrap_or(ShardPlace::first(beside)))).collect();
         match settled.as_slice() {
             [(one, first), (other, second)] if first.home() != second.home() => {
-                Err(Claimed::Apart { trees: [(*one, first.home()), (*other, second.home())] })
+                Err(ClaimRefusal::Apart { trees: [(*one, first.home()), (*other, second.home())] })
             }
             _ => Ok(settled),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::map::{Claimed, ShardClaim, ShardMap, ShardPlace};
+use super::map::{ClaimRefusal, Claimed, ShardClaim, ShardMap, ShardPlace};
 use crate::id::{CommitKey, OrganizationId};
 use crate::repository::MemoryError;
 
@@ -43,10 +43,11 @@ impl ShardMap for MemoryShardMap {
 
     async fn claim(&self, claim: &ShardClaim) -> Result<Claimed, MemoryError> {
         let mut kept = self.kept()?;
-        Ok(match kept.judge(claim) {
-            Ok(places) => kept.keep(claim, places),
-            Err(refused) => refused,
-        })
+        let claimed = kept.judge(claim);
+        if let Ok(places) = &claimed {
+            kept.keep(claim, places);
+        }
+        Ok(claimed)
     }
 
     async fn release(&self, key: CommitKey) -> Result<(), MemoryError> {
@@ -72,26 +73,25 @@ impl ShardMap for MemoryShardMap {
 
 impl Kept {
     /// Where the trees of a claim are or will be; or what is in its way.
-    fn judge(&self, claim: &ShardClaim) -> Result<Vec<(OrganizationId, ShardPlace)>, Claimed> {
+    fn judge(&self, claim: &ShardClaim) -> Claimed {
         if let Some(key) = self.keys.get(&claim.key).filter(|key| claim.roots.first() != Some(&key.root)) {
-            return Err(Claimed::KeyElsewhere { root: key.root });
+            return Err(ClaimRefusal::KeyElsewhere { root: key.root });
         }
         for organization in &claim.created {
             if let Some(by) = self.organizations.get(organization).filter(|by| **by != claim.key) {
-                return Err(Claimed::OrganizationHeld { organization: *organization, by: *by });
+                return Err(ClaimRefusal::OrganizationHeld { organization: *organization, by: *by });
             }
         }
         claim.settle(|root| self.places.get(&root).copied())
     }
 
-    fn keep(&mut self, claim: &ShardClaim, places: Vec<(OrganizationId, ShardPlace)>) -> Claimed {
-        let Some((root, place)) = places.first().copied() else { return Claimed::Here(claim.newcomer) };
-        self.places.extend(places);
+    fn keep(&mut self, claim: &ShardClaim, places: &[(OrganizationId, ShardPlace)]) {
+        let Some((root, _)) = places.first().copied() else { return };
+        self.places.extend(places.iter().copied());
         let key = self.keys.entry(claim.key).or_insert(Key { root, claims: 0, organizations: BTreeSet::new() });
         key.claims = key.claims.saturating_add(1);
         key.organizations.extend(&claim.created);
         self.organizations.extend(claim.created.iter().map(|organization| (*organization, claim.key)));
-        Claimed::Here(place.home())
     }
 
     fn release(&mut self, key: CommitKey) {

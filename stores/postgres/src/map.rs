@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bailiwick::{
-    Claimed, CommitKey, MoveNumber, MovePhase, OrganizationId, ShardClaim, ShardId, ShardMap, ShardPlace, TreeMove,
+    ClaimRefusal, Claimed, CommitKey, MoveNumber, MovePhase, OrganizationId, ShardClaim, ShardId, ShardMap, ShardPlace,
+    TreeMove,
 };
 use deadpool_postgres::{Object, Pool, Transaction};
 use tokio_postgres::{IsolationLevel, Row};
@@ -118,7 +119,7 @@ impl PostgresShardMap {
         let transaction = begin.start().await?;
         let claimed = self.claim_in(&transaction, claim).await?;
         match claimed {
-            Some(Claimed::Here(_)) => transaction.commit().await?,
+            Some(Ok(_)) => transaction.commit().await?,
             _ => transaction.rollback().await?,
         }
         lease.give_back();
@@ -126,24 +127,24 @@ impl PostgresShardMap {
     }
 
     async fn claim_in(&self, of: &Transaction<'_>, claim: &ShardClaim) -> Result<Option<Claimed>, PostgresError> {
-        let Some(first) = claim.roots.first() else { return Ok(Some(Claimed::Here(claim.newcomer))) };
+        let Some(first) = claim.roots.first() else { return Ok(Some(Ok(Vec::new()))) };
         let statement = of.prepare_cached(&self.statements.claim_key).await?;
         let row = of.query_one(&statement, &[&claim.key.uuid(), &first.uuid()]).await?;
         let root = OrganizationId::new(row.try_get(0)?)?;
         if root != *first {
-            return Ok(Some(Claimed::KeyElsewhere { root }));
+            return Ok(Some(Err(ClaimRefusal::KeyElsewhere { root })));
         }
         if !claim.created.is_empty() {
             match self.claim_organizations(of, claim).await? {
                 Organizations::Claimed => {}
-                Organizations::Held(refused) => return Ok(Some(refused)),
+                Organizations::Held(refused) => return Ok(Some(Err(refused))),
                 Organizations::Gone => return Ok(None),
             }
         }
         let known = places(of, &self.statements, &claim.roots).await?;
         let settled = match claim.settle(|root| known.get(&root).copied()) {
             Ok(settled) => settled,
-            Err(refused) => return Ok(Some(refused)),
+            Err(refused) => return Ok(Some(Err(refused))),
         };
         let new: BTreeMap<_, _> = settled.iter().filter(|(root, _)| !known.contains_key(root)).copied().collect();
         for (root, place) in new {
@@ -152,7 +153,7 @@ impl PostgresShardMap {
                 return Ok(None);
             }
         }
-        Ok(settled.first().map(|(_, place)| Claimed::Here(place.home())))
+        Ok(Some(Ok(settled)))
     }
 
     async fn claim_organizations(
@@ -178,7 +179,7 @@ impl PostgresShardMap {
         }
         let held = claim.created.iter().find_map(|organization| {
             let by = held.get(organization).copied().filter(|by| *by != claim.key)?;
-            Some(Claimed::OrganizationHeld { organization: *organization, by })
+            Some(ClaimRefusal::OrganizationHeld { organization: *organization, by })
         });
         Ok(held.map_or(Organizations::Claimed, Organizations::Held))
     }
@@ -187,7 +188,7 @@ impl PostgresShardMap {
 /// What has become of the organizations of a claim.
 enum Organizations {
     Claimed,
-    Held(Claimed),
+    Held(ClaimRefusal),
     /// One that was held is no more.
     Gone,
 }

@@ -284,8 +284,8 @@ async fn a_claim_that_is_given_back_is_free_and_one_that_is_not_stays() {
     let repository = databases.in_a().await;
     let map = repository.map();
     let claim = ShardClaim { key: key(9), roots: vec![tree(2)], created: vec![tree(4)], newcomer: B };
-    map.claim(&claim).await.unwrap();
-    map.claim(&claim).await.unwrap();
+    map.claim(&claim).await.unwrap().unwrap();
+    map.claim(&claim).await.unwrap().unwrap();
     map.release(key(9)).await.unwrap();
     let pending = repository.commit(under(changes(4, 1), 10).into()).await.unwrap_err();
     assert!(matches!(pending, CommitError::NotWritten(ShardedError::OrganizationPending { .. })), "{pending}");
