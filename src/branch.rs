@@ -7,14 +7,16 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::group::{Group, Participant};
+use crate::group::Group;
 use crate::id::{OrganizationId, PrincipalId};
 use crate::invitation::Invitation;
 use crate::link::Link;
-use crate::member::{Member, Principal};
+use crate::member::Member;
 use crate::organization::Organization;
+use crate::participant::Participant;
 use crate::person::{Record, RecordKey};
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::project::Project;
 use crate::resource::Share;
 use crate::role::Role;

@@ -2,12 +2,16 @@
 //!
 //! Rules: INV-4, INV-6, MEM-3.
 
+use std::fmt;
 use std::num::NonZeroU32;
+
+use serde::Serialize;
 
 use crate::address::{Address, AddressKey};
 use crate::command::{Context, Operation, Scene, Subjects};
 use crate::id::{Bounds, CommitKey, GroupId, InvitationId, OrganizationId, PrincipalId};
-use crate::invitation::{CapScope, Invitation, InvitationError, InvitationState, InvitationStep, Sending};
+use crate::invitation::{Invitation, InvitationError, Sending};
+use crate::invitation_state::{InvitationState, InvitationStep};
 use crate::person::{Record, RecordKey};
 use crate::refusal::Precondition;
 use crate::subscription::{Feature, UsageLimit};
@@ -233,4 +237,26 @@ impl OrganizationTree {
 fn wait(last: Option<Timestamp>, period: Period, at: Timestamp) -> Result<Option<Timestamp>, Precondition> {
     let from = last.map(|last| period.after(last)).transpose()?;
     Ok(from.filter(|from| at < *from))
+}
+
+/// What a daily cap counts over (INV-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapScope {
+    /// Messages to one address in the tree.
+    Address,
+    /// Messages by one inviter.
+    Inviter,
+    /// Messages in one organization.
+    Organization,
+}
+
+impl fmt::Display for CapScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "to one address",
+            Self::Inviter => "by one inviter",
+            Self::Organization => "in one organization",
+        })
+    }
 }

@@ -10,26 +10,26 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sha2::{Digest, Sha256};
 
-use crate::audit::{AuditFilter, RecordRefusal};
-use crate::command::{Command, Context, Operation, Scene};
+use crate::command::{Command, Context, Operation};
 use crate::draft::Draft;
 use crate::event::{Changes, Recorded, Version};
 use crate::forest::{Forest, Reader};
-use crate::id::{CommitKey, InvalidId, OfferId, OrganizationId};
-use crate::organization::{FoundDetached, OrganizationError};
+use crate::founding::FoundDetached;
+use crate::id::{OfferId, OrganizationId};
+use crate::obstacle::Preflight;
+use crate::organization::OrganizationError;
 use crate::refusal::{Refusal, RuleError};
-use crate::relocation::{Preflight, RelocationError};
+use crate::relocation::RelocationError;
 use crate::repository::{Commit, CommitError, CommitRefusal, Receipt, Repository};
 use crate::transfer::{AttachOrganization, DetachOrganization};
 use crate::tree::{Domain, OrganizationTree, OutOfOrder};
 
 /// How often a command is decided again when others commit first.
-const ATTEMPTS: u32 = 16;
+pub(crate) const ATTEMPTS: u32 = 16;
 
 /// How many commits are read at once while catching up.
-const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
+pub(crate) const PAGE: NonZeroU32 = match NonZeroU32::new(512) {
     Some(page) => page,
     None => NonZeroU32::MIN,
 };
@@ -111,7 +111,7 @@ pub struct Directory<R> {
     repository: R,
     domain: Arc<Domain>,
     forest: ArcSwap<Forest>,
-    records_refusals: bool,
+    pub(crate) records_refusals: bool,
 }
 
 impl<R: Repository> Directory<R> {
@@ -147,7 +147,10 @@ impl<R: Repository> Directory<R> {
         Reader::new(&self.forest)
     }
 
-    async fn current<E>(&self, root: OrganizationId) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
+    pub(crate) async fn current<E>(
+        &self,
+        root: OrganizationId,
+    ) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
         let (mut tree, mut placed) = (self.cached(root), Vec::new());
         loop {
             let page = self.repository.read(root, tree.version(), PAGE).await.map_err(DirectoryError::Storage)?;
@@ -352,44 +355,6 @@ impl<R: Repository> Directory<R> {
         .await
     }
 
-    /// The commits of a tree that a filter admits, oldest first, from after a version, at
-    /// most `limit`; the version of the last is where the next page begins (AUD-1).
-    pub async fn audit(
-        &self,
-        root: OrganizationId,
-        filter: &AuditFilter,
-        after: Version,
-        limit: NonZeroU32,
-    ) -> Result<Vec<Recorded>, DirectoryError<Infallible, R::Error>> {
-        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        let (mut found, mut read) = (Vec::new(), after);
-        loop {
-            let mut more = false;
-            let page = self.repository.read(root, read, PAGE).await.map_err(DirectoryError::Storage)?;
-            // Abuse case 109: a trail with a gap, or one that ends early, is no answer.
-            for commit in page.commits {
-                if commit.root != root || commit.version != read.next() {
-                    let (version, at) = (commit.version, read);
-                    return Err(OutOfOrder { root: commit.root, version, tree: root, at }.into());
-                }
-                read = commit.version;
-                more = true;
-                if filter.admits(&commit) {
-                    found.push(commit);
-                }
-                if found.len() == limit {
-                    return Ok(found);
-                }
-            }
-            if read >= page.head {
-                return Ok(found);
-            }
-            if !more {
-                return Err(DirectoryError::NotYet { root, wanted: page.head, found: read });
-            }
-        }
-    }
-
     /// Decides and commits until it is there, refused, or others came first too often.
     async fn settle<T, E, F>(
         &self,
@@ -450,55 +415,6 @@ impl<R: Repository> Directory<R> {
         }
     }
 
-    /// AUD-3: a refused operation is written into the trail, if that was asked for, under the
-    /// operation that was attempted; then it is answered.
-    async fn refuse<T, E: RuleError>(
-        &self,
-        root: OrganizationId,
-        context: &Context,
-        attempted: Option<(Operation, Option<OrganizationId>)>,
-        refusal: Refusal<E>,
-    ) -> Result<T, DirectoryError<E, R::Error>> {
-        if let Some((operation, organization)) = attempted.filter(|_| self.records_refusals)
-            && let Ok(record) = RecordRefusal::of(operation, organization, &refusal)
-        {
-            self.record(root, context, &record).await?;
-        }
-        Err(DirectoryError::Refused(refusal))
-    }
-
-    async fn record<E: RuleError>(
-        &self,
-        root: OrganizationId,
-        context: &Context,
-        record: &RecordRefusal,
-    ) -> Result<(), DirectoryError<E, R::Error>> {
-        for _ in 0..ATTEMPTS {
-            let tree: OrganizationTree = self.current(root).await?;
-            if tree.version() == Version::ZERO {
-                return Ok(());
-            }
-            let Ok(key) = refusal_key(context.key, tree.version()) else { return Ok(()) };
-            let acting = context.acting.filter(|acting| tree.organization(*acting).is_some());
-            let context = Context { acting, key, ..context.clone() };
-            let mut scene = Scene::new(&tree, &context, context.at.max(tree.at()));
-            let Ok(()) = record.decide(&mut scene) else { return Ok(()) };
-            let changes = scene.into_changes(Operation::RecordRefusal);
-            match self.repository.commit(Commit::from(changes.clone())).await {
-                Ok(_) => {
-                    self.advance(&changes);
-                    return Ok(());
-                }
-                Err(CommitError::Refused(CommitRefusal::Conflict { .. })) => {}
-                Err(CommitError::Refused(refusal)) => return Err(DirectoryError::CommitRefused(refusal)),
-                Err(CommitError::NotWritten(error) | CommitError::Unknown(error)) => {
-                    return Err(DirectoryError::Storage(error));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn cached(&self, root: OrganizationId) -> OrganizationTree {
         let kept = self.forest.load().tree(root).cloned();
         kept.unwrap_or_else(|| OrganizationTree::empty(root, self.domain.clone()))
@@ -515,22 +431,11 @@ impl<R: Repository> Directory<R> {
     }
 
     /// Applies what was just committed, if the tree kept here is at that version.
-    fn advance(&self, changes: &Changes) {
+    pub(crate) fn advance(&self, changes: &Changes) {
         let mut tree = self.cached(changes.root());
         if tree.apply(changes).is_ok() {
             let placed: Vec<_> = changes.recorded.placements().map(|placement| placement.organization).collect();
             self.keep(&tree, &placed);
         }
     }
-}
-
-/// REP-3: the key of the commit that records a refusal. It is not the key of what was refused:
-/// that one has not taken effect, and may still.
-fn refusal_key(key: CommitKey, version: Version) -> Result<CommitKey, InvalidId> {
-    let mut hash = Sha256::new();
-    hash.update(b"refusal");
-    hash.update(key.uuid().as_bytes());
-    hash.update(version.get().to_be_bytes());
-    let bits = hash.finalize().iter().take(16).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
-    CommitKey::from_u128(bits)
 }

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 
 use crate::id::OrganizationId;
-use crate::link::{Link, Reach};
+use crate::link::Link;
+use crate::reach::Reach;
 use crate::tree::OrganizationTree;
 
 impl OrganizationTree {

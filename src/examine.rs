@@ -6,18 +6,18 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::group::Participant;
 use crate::id::{
     GroupId, InvitationId, LinkId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId,
 };
 use crate::index::Index;
 use crate::location::Subnet;
-use crate::member::Principal;
 use crate::name::Slug;
 use crate::organization::Organization;
+use crate::participant::Participant;
+use crate::principal::Principal;
 use crate::role::{Privilege, RoleRef};
 use crate::setting::SettingKey;
-use crate::support::SupportState;
+use crate::support_state::SupportState;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 

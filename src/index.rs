@@ -11,19 +11,21 @@ use imbl::{OrdMap, OrdSet};
 
 use crate::access::dense::DenseIndex;
 use crate::address::AddressKey;
-use crate::group::{Group, Participant};
+use crate::group::Group;
 use crate::id::{
     Bounds, GroupId, InvitationId, LinkId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId,
     RoleId, SupportId,
 };
 use crate::invitation::Invitation;
 use crate::link::Link;
-use crate::member::{Member, Principal};
+use crate::member::Member;
 use crate::name::{Name, Slug};
 use crate::offer::Offer;
 use crate::organization::Organization;
+use crate::participant::Participant;
 use crate::person::{Record, RecordKey};
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::project::Project;
 use crate::resource::Share;
 use crate::role::{Privilege, Role};

@@ -5,140 +5,28 @@
 //! | [`Invite`] | ownership of the organization and of the group | `Sent` |
 //! | [`ResendInvitation`] | ownership of the organization | `Resent` |
 //! | [`RevokeInvitation`] | ownership of the organization | `Revoked` |
-//! | [`DeclineInvitation`] | the invited address | `Declined` |
-//! | [`AcceptInvitation`] | the token and the invited address | `UserKnown`, `Added`, `MemberAdded` or `OwnerAdded`, `Accepted` |
 //!
-//! The states and steps are in [`InvitationState`]; the cooldowns and caps in
-//! [`InvitationRules`](crate::InvitationRules). Rules: INV-1 to INV-10.
-
-use std::fmt;
+//! The invited one answers with [`AcceptInvitation`](crate::AcceptInvitation) or
+//! [`DeclineInvitation`](crate::DeclineInvitation). The states and steps are in
+//! [`InvitationState`]; the cooldowns and caps in [`InvitationRules`](crate::InvitationRules).
+//! Rules: INV-1 to INV-10.
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::command::{Command, Operation, Scene, Subjects};
+use crate::cooldown::CapScope;
 use crate::event::{Event, Recorded};
-use crate::group::{Group, GroupEvent, Participant};
+use crate::group::Group;
 use crate::id::{GroupId, InvitationId, OrganizationId, PrincipalId};
-use crate::member::{MemberEvent, Principal};
-use crate::person::{Person, Record, RecordKey};
+use crate::invitation_state::{InvitationState, InvitationStep};
+use crate::participant::{GroupRole, Participant};
+use crate::person::{Record, RecordKey};
 use crate::refusal::{Precondition, rule_errors};
 use crate::subscription::{Feature, UsageLimit};
 use crate::time::{Period, Timestamp};
 use crate::token::{InvitationToken, TokenHash};
 use crate::tree::OrganizationTree;
-
-/// What the invited person becomes in the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupRole {
-    /// They choose its members.
-    Owner,
-    /// They gain what it gives.
-    Member,
-}
-
-impl fmt::Display for GroupRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Owner => "owner",
-            Self::Member => "member",
-        })
-    }
-}
-
-/// How an invitation stands; what has passed its end answers as expired (INV-2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum InvitationState {
-    /// It can be accepted until its end.
-    Pending {
-        /// Its end.
-        until: Timestamp,
-    },
-    /// It was accepted.
-    Accepted {
-        /// When.
-        at: Timestamp,
-        /// By whom.
-        by: PrincipalId,
-    },
-    /// The invited person declined.
-    Declined {
-        /// When.
-        at: Timestamp,
-    },
-    /// It was taken back.
-    Revoked {
-        /// When.
-        at: Timestamp,
-    },
-    /// It ended by itself.
-    Expired {
-        /// When.
-        at: Timestamp,
-    },
-}
-
-impl fmt::Display for InvitationState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending { until } => write!(f, "pending until {until}"),
-            Self::Accepted { at, by } => write!(f, "accepted at {at} by {by}"),
-            Self::Declined { at } => write!(f, "declined at {at}"),
-            Self::Revoked { at } => write!(f, "revoked at {at}"),
-            Self::Expired { at } => write!(f, "expired at {at}"),
-        }
-    }
-}
-
-/// What can be done to an invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InvitationStep {
-    /// Send it again, with another end.
-    Resend {
-        /// The new end.
-        until: Timestamp,
-    },
-    /// Accept it.
-    Accept {
-        /// Who.
-        by: PrincipalId,
-    },
-    /// Decline it.
-    Decline,
-    /// Take it back.
-    Revoke,
-}
-
-impl InvitationState {
-    /// The state seen at `at`: a pending one is expired from its end on, without any job
-    /// having run (INV-2).
-    #[must_use]
-    pub fn seen(self, at: Timestamp) -> Self {
-        match self {
-            Self::Pending { until } if until <= at => Self::Expired { at: until },
-            state => state,
-        }
-    }
-
-    /// The state after a step, or why there is no such step (INV-2). Total: it serves both
-    /// deciding and applying.
-    pub fn step(self, step: InvitationStep, at: Timestamp) -> Result<Self, InvitationError> {
-        match (self.seen(at), step) {
-            (Self::Pending { .. }, InvitationStep::Resend { until }) => Ok(Self::Pending { until }),
-            (Self::Pending { .. }, InvitationStep::Accept { by }) => Ok(Self::Accepted { at, by }),
-            (Self::Pending { .. }, InvitationStep::Decline) => Ok(Self::Declined { at }),
-            (Self::Pending { .. }, InvitationStep::Revoke) => Ok(Self::Revoked { at }),
-            (state @ Self::Accepted { by, .. }, InvitationStep::Accept { by: again }) if by == again => Ok(state),
-            (Self::Accepted { .. }, InvitationStep::Accept { .. }) => Err(InvitationError::AlreadyUsed),
-            (Self::Accepted { .. }, _) => Err(InvitationError::AlreadyAccepted),
-            (Self::Declined { at }, _) => Err(InvitationError::Declined { at }),
-            (Self::Revoked { at }, _) => Err(InvitationError::Revoked { at }),
-            (Self::Expired { at }, _) => Err(InvitationError::Expired { at }),
-        }
-    }
-}
 
 /// One message sent for an invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -444,39 +332,6 @@ impl Command for RevokeInvitation {
     }
 }
 
-/// Declines one's own invitation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeclineInvitation {
-    /// The invitation.
-    pub invitation: InvitationId,
-    /// The address that the service has verified for the actor; another one gets the answer
-    /// of an invitation that does not exist (ERR-4).
-    pub address: Address,
-}
-
-impl Command for DeclineInvitation {
-    type Output = ();
-    type Error = InvitationError;
-
-    fn operation(&self) -> Operation {
-        Operation::DeclineInvitation
-    }
-
-    fn subjects(&self) -> Subjects {
-        Subjects::default()
-    }
-
-    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), InvitationError> {
-        let (tree, invitation) = (scene.tree, self.invitation);
-        let own = tree.invitee(invitation).is_some_and(|address| address.key() == self.address.key());
-        let found = tree.invitations.get(&invitation).filter(|_| own);
-        let found = found.ok_or(Precondition::NotFound { what: "invitation" })?;
-        found.state.step(InvitationStep::Decline, scene.at)?;
-        scene.emit(InvitationEvent::Declined { organization: found.organization, invitation });
-        Ok(())
-    }
-}
-
 /// What happened to an invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -583,28 +438,6 @@ rule_errors! {
     }
 }
 
-/// What a daily cap counts over (INV-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CapScope {
-    /// Messages to one address in the tree.
-    Address,
-    /// Messages by one inviter.
-    Inviter,
-    /// Messages in one organization.
-    Organization,
-}
-
-impl fmt::Display for CapScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Address => "to one address",
-            Self::Inviter => "by one inviter",
-            Self::Organization => "in one organization",
-        })
-    }
-}
-
 impl InvitationEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, commit: &Recorded) {
         let at = commit.at;
@@ -680,95 +513,5 @@ impl Group {
             GroupRole::Owner => self.owners.contains(&principal),
             GroupRole::Member => self.members.contains(&Participant::Principal(principal)),
         }
-    }
-}
-
-/// Accepts an invitation: the actor becomes a member of the organization, and owner or
-/// member of the group, in one commit (INV-7). The organization comes from the record.
-pub struct AcceptInvitation {
-    /// The token, as presented.
-    pub token: InvitationToken,
-    /// The actor's address.
-    pub address: Address,
-    /// Whether the service has verified that the address is the actor's.
-    pub verified: bool,
-    /// What the actor is called, if they are new to the tree.
-    pub name: crate::Name,
-}
-
-impl Command for AcceptInvitation {
-    /// Where they have come in.
-    type Output = (OrganizationId, GroupId, GroupRole);
-    type Error = InvitationError;
-
-    fn operation(&self) -> Operation {
-        Operation::AcceptInvitation
-    }
-
-    fn subjects(&self) -> Subjects {
-        Subjects::default()
-    }
-
-    fn decide(&self, scene: &mut Scene<'_>) -> Result<Self::Output, InvitationError> {
-        let (tree, at) = (scene.tree, scene.at);
-        let missing = Precondition::NotFound { what: "invitation" };
-        let found = tree.index.tokens.get(&self.token.hash()).and_then(|id| tree.invitations.get(id));
-        let found = found.filter(|invitation| invitation.token.matches(&self.token)).ok_or(missing.clone())?;
-        let by = scene.actor().ok_or(missing.clone())?;
-        // INV-5: the token and the verified address must both match; another address is
-        // refused without spending the invitation.
-        let invited = tree.invitee(found.id).ok_or(missing)?;
-        if invited.key() != self.address.key() {
-            return Err(InvitationError::RecipientMismatch);
-        }
-        if !self.verified && !tree.rules().invitations.trust_unverified {
-            return Err(InvitationError::Unverified);
-        }
-        let answer = (found.organization, found.group, found.role);
-        let accepted = found.state.step(InvitationStep::Accept { by }, at)?;
-        if accepted == found.state {
-            return Ok(answer);
-        }
-        tree.judge_acceptance(found, by, at)?;
-        self.come_in(scene, found, by)?;
-        Ok(answer)
-    }
-}
-
-impl AcceptInvitation {
-    fn come_in(&self, scene: &mut Scene<'_>, found: &Invitation, by: PrincipalId) -> Result<(), InvitationError> {
-        let (tree, organization) = (scene.tree, found.organization);
-        match tree.principals.get(&by) {
-            None => {
-                tree.fresh(by.uuid())?;
-                scene.emit(MemberEvent::UserKnown { principal: by });
-            }
-            Some(Principal::Machine { .. } | Principal::Erased) => {
-                return Err(Precondition::NotFound { what: "user" }.into());
-            }
-            Some(Principal::User) => {}
-        }
-        let known = tree.person(by);
-        if known.is_none_or(|person| person.address.is_none()) {
-            let name = known.map_or_else(|| self.name.clone(), |person| person.name.clone());
-            // INV-5: an address that nobody verified is not written down as one that was.
-            let person = Person { name, address: self.verified.then(|| self.address.clone()) };
-            scene.write(RecordKey::Person(by), Some(Record::Person(person)));
-        }
-        if !tree.members.contains_key(&(organization, by)) {
-            scene.emit(MemberEvent::Added { organization, principal: by });
-        }
-        let group = tree.group_in(organization, found.group)?;
-        if !group.has(by, found.role) {
-            scene.emit(match found.role {
-                GroupRole::Owner => GroupEvent::OwnerAdded { organization, group: group.id, owner: by },
-                GroupRole::Member => {
-                    let participant = Participant::Principal(by);
-                    GroupEvent::MemberAdded { organization, group: group.id, participant, self_granted: false }
-                }
-            });
-        }
-        scene.emit(InvitationEvent::Accepted { organization, invitation: found.id, by, verified: self.verified });
-        Ok(())
     }
 }

@@ -55,6 +55,7 @@
 
 mod access;
 mod address;
+mod answer;
 mod audit;
 mod automation;
 mod branch;
@@ -70,6 +71,7 @@ mod event;
 mod examine;
 mod export;
 mod forest;
+mod founding;
 mod grant;
 mod group;
 mod hex;
@@ -77,18 +79,23 @@ mod hierarchy;
 mod id;
 mod index;
 mod invitation;
+mod invitation_state;
 mod label;
 mod link;
 mod listing;
 mod location;
 mod member;
 mod name;
+mod obstacle;
 mod offer;
 mod onboarding;
 mod organization;
+mod participant;
 mod person;
 mod policy;
+mod principal;
 mod project;
+mod reach;
 mod recording;
 mod refusal;
 mod relocation;
@@ -105,9 +112,11 @@ mod setting;
 mod settings;
 mod subscription;
 mod support;
+mod support_state;
 mod table;
 mod time;
 mod token;
+mod trail;
 mod transfer;
 mod tree;
 
@@ -119,6 +128,7 @@ pub use access::handle::{ClaimHandle, OrganizationHandle, PrincipalHandle};
 pub use access::set::ClaimSet;
 pub use access::what_if::AccessChange;
 pub use address::{Address, AddressKey, InvalidAddress};
+pub use answer::{AcceptInvitation, DeclineInvitation};
 pub use audit::{AuditError, AuditEvent, AuditFilter, RecordRefusal, ReviewedLine};
 pub use automation::{
     ActionKind, Approval, AutomationError, AutomationEvent, AutomationLevel, BindIncidentWorkflow, DefineWorkflow,
@@ -127,6 +137,7 @@ pub use automation::{
 pub use branch::Branch;
 pub use capability::{AssignCapability, CapabilityError, CapabilityEvent, WithdrawCapability};
 pub use command::{Actor, Authority, Command, Context, Demand, Operation, Place, Requirement, Scene, Subjects};
+pub use cooldown::CapScope;
 pub use deletion::{
     Blocker, BlockerKind, DeactivateOrganization, DeleteOrganization, DeletionError, DeletionEvent, DeletionMode,
     Evidence, ReactivateOrganization,
@@ -138,53 +149,51 @@ pub use event::{Changes, Effect, EffectId, Event, Format, Recorded, Version};
 pub use examine::Violation;
 pub use export::{Export, ExportSection, ExportedActivity, ExportedGroup, ExportedInvitation, ExportedMembership};
 pub use forest::Reader;
+pub use founding::{CreateOrganization, Created, FoundDetached, FoundTree};
 pub use grant::{Grant, GrantError, GrantEvent, GrantPrivilege, RevokePrivilege};
 pub use group::{
-    AddGroupMember, AddGroupOwner, CreateGroup, DefineGroup, DeleteGroup, Group, GroupEnded, GroupError, GroupEvent,
-    Participant, RemoveGroupMember, RemoveGroupOwner,
+    AddGroupOwner, CreateGroup, DefineGroup, DeleteGroup, Group, GroupEnded, GroupError, GroupEvent, RemoveGroupOwner,
 };
 pub use id::{
     AgentId, CommitKey, GroupId, InvalidId, InvitationId, LinkId, LocationId, OfferId, OrganizationId, PolicyId,
     PrincipalId, ProjectId, ResourceId, RoleId, SupportId, WorkflowId,
 };
 pub use invitation::{
-    AcceptInvitation, CapScope, DeclineInvitation, GroupRole, Invitation, InvitationError, InvitationEvent,
-    InvitationState, InvitationStep, Invite, OtherRole, ResendInvitation, RevokeInvitation, Sending,
+    Invitation, InvitationError, InvitationEvent, Invite, OtherRole, ResendInvitation, RevokeInvitation, Sending,
 };
-pub use link::{
-    ChangeLink, EndLink, Link, LinkError, LinkEvent, LinkGives, LinkGroup, LinkTerms, OptInToLink, OptOutOfLink, Reach,
-};
+pub use invitation_state::{InvitationState, InvitationStep};
+pub use link::{ChangeLink, EndLink, Link, LinkError, LinkEvent, LinkGroup, OptInToLink, OptOutOfLink};
 pub use listing::{HostCounts, InvalidPageLimit, Listing, ListingCursor, ListingOrder, ListingPage, PageLimit};
 pub use location::{
     DefineLocation, DeleteLocation, InvalidSubnet, Location, LocationError, LocationEvent, LocationKind,
     MakeDefaultLocation, Overlap, PinAgent, Subnet,
 };
 pub use member::{
-    AddMember, CreateMachineIdentity, Member, MemberError, MemberEvent, Principal, RemoveMember, RestoreMember,
-    SuspendMember, TransferOwnership,
+    AddMember, Member, MemberError, MemberEvent, RemoveMember, RestoreMember, SuspendMember, TransferOwnership,
 };
 pub use name::{CapabilityName, CorrelationId, Description, InvalidText, Name, PlanName, Reason, Region, Slug, Tag};
+pub use obstacle::{Obstacle, Preflight};
 pub use offer::{Offer, OfferAttachment, OfferError, OfferEvent, OfferSide, WithdrawOffer};
 pub use onboarding::{AskSeedAgain, OnboardingError, OnboardingEvent, ReportSeed, Seed, SeedOutcome, SeedStatus};
-pub use organization::{
-    CreateOrganization, Created, Edit, EditOrganization, FoundDetached, FoundTree, Organization, OrganizationError,
-    OrganizationEvent, Profile,
-};
+pub use organization::{Edit, EditOrganization, Organization, OrganizationError, OrganizationEvent, Profile};
+pub use participant::{AddGroupMember, GroupRole, Participant, RemoveGroupMember};
 pub use person::{Person, Record, RecordKey};
 pub use policy::{
     DefinePolicy, DeletePolicy, EffectivePolicy, OverridePolicy, Policy, PolicyDefinition, PolicyError, PolicyEvent,
     PolicySettings, PolicyStatus, ReportPolicyStatus, Selector, SelectorDepth,
 };
+pub use principal::{CreateMachineIdentity, Principal};
 pub use project::{
     AddProjectGroup, AddProjectMember, CreateProject, DeleteProject, Project, ProjectError, ProjectEvent,
     ProvisionProjectMember, RemoveProjectGroup, RemoveProjectMember,
 };
+pub use reach::{LinkGives, LinkTerms, Reach};
 pub use recording::{
     Capture, GovernRecordings, RecordingDeleter, RecordingError, RecordingEvent, RecordingKept, RecordingPolicy,
     SetLegalHold,
 };
 pub use refusal::{Denial, Kind, Need, Precondition, Refusal, RuleError};
-pub use relocation::{MoveOrganization, Obstacle, Preflight, RelocationError};
+pub use relocation::{MoveOrganization, RelocationError};
 #[cfg(feature = "conformance")]
 pub use repository::conformance;
 pub use repository::{
@@ -214,8 +223,9 @@ pub use subscription::{
 };
 pub use support::{
     ApproveSupport, DenySupport, EndSupport, GrantSupport, RequestSupport, StopAllSupport, Support, SupportError,
-    SupportEvent, SupportState, SupportStatus, SupportStep,
+    SupportEvent, SupportStatus,
 };
+pub use support_state::{SupportState, SupportStep};
 pub use time::{InvalidTime, Period, Timestamp, Window};
 pub use token::{InvalidToken, InvitationToken, TokenHash};
 pub use transfer::{AttachOrganization, DetachOrganization, Joint, TransferEvent};

@@ -3,7 +3,6 @@
 //! | command | requires | emits |
 //! |---|---|---|
 //! | [`AddMember`] | `members.manage` | `UserKnown`, `Added` |
-//! | [`CreateMachineIdentity`] | `members.manage` | `IdentityCreated`, `Added` |
 //! | [`SuspendMember`], [`RestoreMember`] | `members.manage` | `Suspended`, `Restored` |
 //! | [`TransferOwnership`] | ownership | `Granted`, `Revoked` |
 //! | [`RemoveMember`] | `members.manage`, or oneself | everything that ends, then `Removed` |
@@ -17,11 +16,13 @@ use crate::access::explain::Reached;
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::grant::{Grant, GrantEvent};
-use crate::group::{GroupEvent, Participant};
+use crate::group::GroupEvent;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
 use crate::index::Index;
 use crate::invitation::InvitationEvent;
+use crate::participant::Participant;
 use crate::person::{Person, Record, RecordKey};
+use crate::principal::Principal;
 use crate::project::ProjectEvent;
 use crate::refusal::{Precondition, list, rule_errors};
 use crate::role::Privilege;
@@ -29,21 +30,6 @@ use crate::subscription::{Feature, UsageLimit};
 use crate::support::end_support_given_by;
 use crate::time::{Timestamp, Window};
 use crate::tree::OrganizationTree;
-
-/// A user, or a machine identity with the organization it was created in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Principal {
-    /// A person.
-    User,
-    /// A service, a pipeline or the like.
-    Machine {
-        /// Where it was created (MEM-2).
-        home: OrganizationId,
-    },
-    /// One who was a person and is erased; the identifier is never used again (GDP-1).
-    Erased,
-}
 
 /// What a principal is in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,45 +124,6 @@ impl Command for AddMember {
             scene.write(RecordKey::Person(principal), Some(Record::Person(person.clone())));
         }
         scene.emit(MemberEvent::Added { organization, principal });
-        Ok(())
-    }
-}
-
-/// Creates a machine identity: at the root to be added below, or in a sub-organization,
-/// where alone it is usable (MEM-2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateMachineIdentity {
-    /// Where it is created; it is a member there.
-    pub organization: OrganizationId,
-    /// The new identity.
-    pub identity: PrincipalId,
-    /// What it is called, without an address.
-    pub person: Person,
-}
-
-impl Command for CreateMachineIdentity {
-    type Output = ();
-    type Error = MemberError;
-
-    fn operation(&self) -> Operation {
-        Operation::CreateMachineIdentity
-    }
-
-    fn subjects(&self) -> Subjects {
-        Subjects::organization(self.organization)
-    }
-
-    fn decide(&self, scene: &mut Scene<'_>) -> Result<(), MemberError> {
-        scene.tree.require(Feature::UserManagement, scene.at)?;
-        scene.tree.fresh(self.identity.uuid())?;
-        // MEM-2: an address is a person's; it decides who is invited and which seat is taken.
-        if self.person.address.is_some() {
-            return Err(MemberError::MachineAddress);
-        }
-        let (home, principal) = (self.organization, self.identity);
-        scene.write(RecordKey::Person(principal), Some(Record::Person(self.person.clone())));
-        scene.emit(MemberEvent::IdentityCreated { principal, home });
-        scene.emit(MemberEvent::Added { organization: home, principal });
         Ok(())
     }
 }
@@ -513,16 +460,6 @@ impl OrganizationTree {
         }
     }
 
-    /// A user or machine identity known to the tree.
-    pub fn principal(&self, id: PrincipalId) -> Option<Principal> {
-        self.principals.get(&id).copied()
-    }
-
-    /// Everyone known to the tree.
-    pub fn principals(&self) -> impl Iterator<Item = PrincipalId> + '_ {
-        self.principals.keys().copied()
-    }
-
     /// What a principal is in an organization, if they are a member there.
     pub fn member(&self, organization: OrganizationId, principal: PrincipalId) -> Option<&Member> {
         self.members.get(&(organization, principal))
@@ -536,11 +473,6 @@ impl OrganizationTree {
     /// The organizations that a principal is a member of.
     pub fn memberships(&self, principal: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
         Index::row(&self.index.memberships, principal).copied()
-    }
-
-    /// Whether one is a person who is known to the tree.
-    pub(crate) fn is_user(&self, principal: PrincipalId) -> bool {
-        matches!(self.principals.get(&principal), Some(Principal::User))
     }
 
     /// Whether one is a member who is not suspended: the one predicate for what counts.

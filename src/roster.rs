@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::claim::Grantable;
 use crate::access::explain::Path;
 use crate::id::{GroupId, InvitationId, OrganizationId, PrincipalId};
-use crate::invitation::GroupRole;
+use crate::participant::GroupRole;
 use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 use crate::{AccessKind, Authority, Demand, Denial, Need, Operation, Place};

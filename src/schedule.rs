@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::id::{InvitationId, LinkId, OfferId, OrganizationId, PrincipalId, SupportId};
-use crate::invitation::InvitationState;
+use crate::invitation_state::InvitationState;
 use crate::name::CapabilityName;
 use crate::role::Privilege;
-use crate::support::SupportState;
+use crate::support_state::SupportState;
 use crate::time::{Timestamp, Window};
 use crate::tree::OrganizationTree;
 

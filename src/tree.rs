@@ -20,11 +20,12 @@ use crate::id::{
 use crate::index::Index;
 use crate::invitation::Invitation;
 use crate::link::Link;
-use crate::member::{Member, Principal};
+use crate::member::Member;
 use crate::offer::Offer;
 use crate::organization::Organization;
 use crate::person::{Person, Record, RecordKey};
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::project::Project;
 use crate::refusal::{Precondition, Refusal};
 use crate::resource::Share;

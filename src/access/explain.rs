@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::claim::Claim;
 use super::evaluate::{Access, Decision, Gives, Question, Route};
-use crate::group::Participant;
 use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, SupportId};
 use crate::index::Index;
-use crate::member::Principal;
 use crate::name::CapabilityName;
+use crate::participant::Participant;
+use crate::principal::Principal;
 use crate::role::Privilege;
 use crate::time::{Timestamp, Window};
 

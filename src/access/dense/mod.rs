@@ -20,11 +20,13 @@ use self::row::{AboveRow, Bond, GroupRow, Holding, NONE, OrganizationRow, Princi
 use self::trie::{Numbered, Row, Trie};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
-use crate::group::{Group, Participant};
+use crate::group::Group;
 use crate::id::{GroupId, OrganizationId, PrincipalId, RoleId};
-use crate::link::{Link, LinkGives, Reach};
+use crate::link::Link;
 use crate::member::Member;
 use crate::organization::Organization;
+use crate::participant::Participant;
+use crate::reach::{LinkGives, Reach};
 use crate::role::{Privilege, Role, RoleRef};
 use crate::time::Window;
 

@@ -1,0 +1,193 @@
+//! The terms of a link: what it gives, and how far it reaches.
+//!
+//! Rules: GRP-2, GRP-5, GRP-8.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::set::ClaimSet;
+use crate::id::{LinkId, OrganizationId};
+use crate::link::Link;
+use crate::role::Privilege;
+use crate::time::{Timestamp, Window};
+use crate::tree::OrganizationTree;
+
+/// What a link gives in the organizations that it reaches (GRP-2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkGives {
+    /// What the group gives at home.
+    #[default]
+    Inherit,
+    /// Of what the group gives, only this.
+    Narrowed(BTreeSet<Privilege>),
+}
+
+/// How far a link reaches (GRP-8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// The target alone.
+    #[default]
+    Target,
+    /// The target and its children.
+    Children,
+    /// The target and everything below it.
+    Subtree,
+}
+
+/// The terms of a link. The default inherits, makes no owners, reaches the target alone and
+/// has no end.
+///
+/// ```
+/// use bailiwick::{LinkTerms, OrganizationId, Reach};
+/// let all_but_one = LinkTerms::subtree().with_future().except([OrganizationId::from_u128(7)?]);
+/// assert_eq!(all_but_one.reach, Reach::Subtree);
+/// # Ok::<(), bailiwick::InvalidId>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkTerms {
+    /// What it gives.
+    #[serde(default)]
+    pub gives: LinkGives,
+    /// Whether a group that carries Owner makes owners where it is linked.
+    #[serde(default)]
+    pub makes_owners: bool,
+    /// How far it reaches.
+    #[serde(default)]
+    pub reach: Reach,
+    /// Whether it reaches organizations that come later too.
+    #[serde(default)]
+    pub future: bool,
+    /// Organizations below the target that it does not reach, nor anything below them. They
+    /// always win.
+    #[serde(default)]
+    pub exclusions: BTreeSet<OrganizationId>,
+    /// When it counts.
+    #[serde(default)]
+    pub window: Window,
+}
+
+impl LinkTerms {
+    /// To the target alone.
+    pub fn target() -> Self {
+        Self::default()
+    }
+
+    /// To the target and its children, those that are there now.
+    pub fn children() -> Self {
+        Self { reach: Reach::Children, ..Self::default() }
+    }
+
+    /// To the target and everything below it that is there now.
+    pub fn subtree() -> Self {
+        Self { reach: Reach::Subtree, ..Self::default() }
+    }
+
+    /// The same, and to organizations that come later too.
+    #[must_use]
+    pub fn with_future(mut self) -> Self {
+        self.future = true;
+        self
+    }
+
+    /// The same, except for these and everything below them.
+    #[must_use]
+    pub fn except(mut self, organizations: impl IntoIterator<Item = OrganizationId>) -> Self {
+        self.exclusions.extend(organizations);
+        self
+    }
+
+    /// The same, giving only this of what the group gives at home.
+    #[must_use]
+    pub fn giving_only(mut self, privileges: impl IntoIterator<Item = Privilege>) -> Self {
+        self.gives = LinkGives::Narrowed(privileges.into_iter().collect());
+        self
+    }
+
+    /// The same, with a start or an end.
+    #[must_use]
+    pub const fn during(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same, making owners where the group carries Owner.
+    #[must_use]
+    pub const fn making_owners(mut self) -> Self {
+        self.makes_owners = true;
+        self
+    }
+}
+
+impl OrganizationTree {
+    /// What a link passes on, in an organization, of what its group gives: Owner, with all that
+    /// it implies, only where the link says so (GRP-2).
+    pub(crate) fn passed_on(&self, gives: &BTreeSet<Privilege>, link: &Link, organization: OrganizationId) -> ClaimSet {
+        let passes = |privilege: &&Privilege| link.terms.makes_owners || **privilege != Privilege::OWNER;
+        match &link.terms.gives {
+            LinkGives::Inherit => self.expand(gives.iter().filter(passes), organization),
+            LinkGives::Narrowed(narrowed) => {
+                let passed = self.expand(narrowed.iter().filter(passes), organization);
+                let beyond = passed.without(&self.expand(gives, organization));
+                passed.without(&beyond)
+            }
+        }
+    }
+
+    /// The organizations that these terms reach from a target, before anyone opts out.
+    pub(crate) fn in_reach<'a>(
+        &'a self,
+        target: OrganizationId,
+        terms: &'a LinkTerms,
+    ) -> impl Iterator<Item = OrganizationId> + 'a {
+        let level = self.level(target).unwrap_or_default();
+        let near = move |id: &OrganizationId| match terms.reach {
+            Reach::Target => *id == target,
+            Reach::Children => self.level(*id).is_some_and(|other| other <= level.saturating_add(1)),
+            Reach::Subtree => true,
+        };
+        self.subtree(target).filter(near).filter(|id| !self.is_excluded(terms, *id))
+    }
+
+    /// GRP-8: exclusions always win, over everything below them too.
+    fn is_excluded(&self, terms: &LinkTerms, organization: OrganizationId) -> bool {
+        !terms.exclusions.is_empty() && self.path(organization).any(|id| terms.exclusions.contains(&id))
+    }
+
+    /// The organizations that a link reaches, whether it counts now or not.
+    pub fn reached<'a>(&'a self, link: &'a Link) -> impl Iterator<Item = OrganizationId> + 'a {
+        self.in_reach(link.target, &link.terms).filter(|organization| self.is_in_reach(link, *organization))
+    }
+
+    /// GRP-8: whether an organization lies in a link's reach: near enough, there when it was
+    /// made unless it reaches future ones, not excluded, not opted out.
+    pub(crate) fn is_in_reach(&self, link: &Link, organization: OrganizationId) -> bool {
+        let Some(found) = self.organizations.get(&organization) else { return false };
+        let near = match link.terms.reach {
+            _ if organization == link.target => true,
+            Reach::Target => false,
+            Reach::Children => found.parent() == Some(link.target),
+            Reach::Subtree => found.ancestors().contains(&link.target),
+        };
+        near && (link.terms.future || link.present.contains(&organization))
+            && !self.is_excluded(&link.terms, organization)
+            && !link.opted_out.contains(&organization)
+    }
+
+    /// GRP-8: the links whose reach a new child of `parent` is created into.
+    pub(crate) fn links_reaching_child_of(&self, parent: OrganizationId, at: Timestamp) -> Vec<LinkId> {
+        let reaches = |link: &&Link| {
+            let near = match link.terms.reach {
+                Reach::Target => false,
+                Reach::Children => link.target == parent,
+                Reach::Subtree => true,
+            };
+            near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
+        };
+        let links = self.path(parent).flat_map(|target| self.index.links_in(target));
+        links.filter_map(|link| self.links.get(&link)).filter(reaches).map(|link| link.id).collect()
+    }
+}
