@@ -1,5 +1,6 @@
 //! Four processes of eight writers each commit to one server, which is killed and started
-//! again, and some of the processes are killed as well.
+//! again, and some of the processes are killed as well. Afterwards every acknowledged commit
+//! is there once, and the read models equal the trees rebuilt from the log, row for row.
 //!
 //! It takes a few seconds, with one kill of each; with `BAILIWICK_POSTGRES_LONG` set, a
 //! minute with three.
@@ -12,21 +13,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bailiwick::{
-    AgentSecret, Catalog, CommitKey, Context, Directory, DirectoryError, Domain, Edit, EditOrganization, FoundTree,
-    OrganizationId, OrganizationTree, Person, PrincipalId, Repository, Rules, Timestamp, Version,
+    AgentSecret, Catalog, Command, CommitKey, Context, CreateProject, Directory, DirectoryError, Domain, Edit,
+    EditOrganization, FoundTree, OrganizationId, OrganizationTree, Page, Person, PrincipalId, ProjectId, Receipt,
+    Repository, Rules, Timestamp, Version,
 };
 use bailiwick_postgres::PostgresRepository;
 use tokio_postgres::Config;
 
+use support::rows::check_rows;
 use support::sample::{WHOLE, key, tree};
 use support::server::{Durable, Server};
-use support::{own_server, runtime};
+use support::{connect, own_server, runtime};
 
 /// Tells this binary, run once more, that it is a process of writers: `number port directory`.
 const PROCESS: &str = "BAILIWICK_POSTGRES_PROCESS";
@@ -53,12 +56,16 @@ fn server_at(port: u16) -> Config {
     config
 }
 
-/// Opens the repository as soon as the server is there.
+fn domain() -> Arc<Domain> {
+    Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() })
+}
+
+/// Opens the repository, keeping read models, as soon as the server is there.
 async fn directory(port: u16) -> Trees {
-    let domain = Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() });
+    let open = async || PostgresRepository::connect(server_at(port)).await?.with_read_models(domain()).await;
     loop {
-        match PostgresRepository::connect(server_at(port)).await {
-            Ok(repository) => return Directory::new(repository, domain),
+        match open().await {
+            Ok(repository) => return Directory::new(repository, domain()),
             Err(_) => tokio::time::sleep(TICK).await,
         }
     }
@@ -78,7 +85,22 @@ async fn found(directory: &Trees) {
     }
 }
 
-/// Renames a root again and again, each time until it is acknowledged, and then notes it.
+/// Sends a command again and again until it is acknowledged.
+async fn acknowledge<C: Command>(directory: &Trees, root: OrganizationId, key: CommitKey, command: &C) -> Receipt {
+    let context = Context::principal(person(1), root, Timestamp::UNIX_EPOCH, key);
+    loop {
+        match directory.execute(root, &context, command).await {
+            Ok(done) => return done.receipt,
+            Err(DirectoryError::Storage(_) | DirectoryError::Unknown(_) | DirectoryError::Contended { .. }) => {
+                tokio::time::sleep(TICK / 10).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Renames a root and creates a project in it by turns, and notes each when it is acknowledged.
+/// Of the names the last one has a row, and of the projects each.
 async fn write(directory: &Trees, process: u64, writer: u64, folder: &Path) {
     let mut noted = OpenOptions::new().append(true).create(true).open(notes(folder, process)).unwrap();
     let root = tree(u128::from(writer));
@@ -86,27 +108,27 @@ async fn write(directory: &Trees, process: u64, writer: u64, folder: &Path) {
         if folder.join("stop").exists() {
             break;
         }
-        let key = key(u128::from(process) << 96 | u128::from(writer) << 64 | u128::from(number));
-        let context = Context::principal(person(1), root, Timestamp::UNIX_EPOCH, key);
-        let text = format!("Writer {writer} of {process} for the {number}. time");
-        let rename = EditOrganization {
-            name: Some(text.parse().unwrap()),
-            description: Edit::Set(text.parse().unwrap()),
-            ..EditOrganization::of(root)
-        };
-        let receipt = loop {
-            match directory.execute(root, &context, &rename).await {
-                Ok(done) => break done.receipt,
-                Err(DirectoryError::Storage(_) | DirectoryError::Unknown(_) | DirectoryError::Contended { .. }) => {
-                    tokio::time::sleep(TICK / 10).await;
-                }
-                Err(error) => panic!("{error}"),
-            }
+        let place = u128::from(process) << 96 | u128::from(writer) << 64 | u128::from(number);
+        let (key, text) = (key(place), format!("Writer {writer} of {process} for the {number}. time"));
+        let receipt = if number.is_multiple_of(2) {
+            let name = Some(text.parse().unwrap());
+            let rename =
+                EditOrganization { name, description: Edit::Set(text.parse().unwrap()), ..EditOrganization::of(root) };
+            acknowledge(directory, root, key, &rename).await
+        } else {
+            let project = ProjectId::from_u128(place).unwrap();
+            let create = CreateProject { organization: root, project, name: text.parse().unwrap() };
+            acknowledge(directory, root, key, &create).await
         };
         let version = receipt.version_of(root).unwrap();
         // Unbuffered, in one call: a line of a killed process is whole or not there.
         noted.write_all(format!("{key} {root} {version}\n").as_bytes()).unwrap();
     }
+}
+
+/// The tree as its log alone has it.
+fn anew(root: OrganizationId, page: Page) -> OrganizationTree {
+    OrganizationTree::replay(root, domain(), &page.commits, page.records).unwrap()
 }
 
 /// What a tree holds, as far as these writers change it.
@@ -121,14 +143,14 @@ fn told(tree: &OrganizationTree) -> String {
 fn process() {
     let Ok(task) = std::env::var(PROCESS) else { return };
     let [number, port, folder] = task.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
-    let (number, folder) = (number.parse().unwrap(), PathBuf::from(folder));
+    let (number, port, folder) = (number.parse().unwrap(), port.parse().unwrap(), PathBuf::from(folder));
     // A writer that fails takes its process along, or the test would wait for the others.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::abort();
     }));
     let runtime = runtime();
-    let directory = runtime.block_on(directory(port.parse().unwrap()));
+    let directory = runtime.block_on(directory(port));
     thread::scope(|scope| {
         for writer in 1..=WRITERS {
             let (runtime, directory, folder) = (&runtime, &directory, &folder);
@@ -136,16 +158,17 @@ fn process() {
         }
     });
     fs::write(folder.join(format!("done-{number}")), "").unwrap();
-    wait_for(&[folder.join("settled")]);
+    wait_for(&[folder.join("settled")], &mut []);
     runtime.block_on(async {
+        let reader = connect(&server_at(port)).await;
         let mut all = String::new();
         for root in roots() {
             // Kept up to date all along, and made anew from the log.
             let live = directory.tree(root).await.unwrap();
             let page = directory.repository().read(root, Version::ZERO, WHOLE).await.unwrap();
-            let anew = OrganizationTree::replay(root, live.domain().clone(), &page.commits, page.records).unwrap();
-            assert_eq!(live, anew);
+            assert_eq!(live, anew(root, page));
             all += &told(&live);
+            all += &format!("{} rows\n", check_rows(&reader, &live).await);
         }
         fs::write(folder.join(format!("trees-{number}")), all).unwrap();
     });
@@ -157,7 +180,7 @@ fn notes(folder: &Path, process: u64) -> PathBuf {
 
 fn start(server: &Server, folder: &Path, process: u64) -> (u64, Child) {
     let task = format!("{process} {} {}", server.port(), folder.display());
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let mut child = process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "process", "--nocapture"]).env(PROCESS, task).stdout(Stdio::null());
     (process, child.spawn().unwrap())
 }
@@ -199,14 +222,42 @@ fn disturb(server: &Server, folder: &Path, ticks: u32, kills: u32) -> (Vec<(u64,
     (running, last)
 }
 
-fn wait_for(files: &[PathBuf]) {
+/// Waits for files that others write, as long as none of these processes fails.
+fn wait_for(files: &[PathBuf], running: &mut [(u64, Child)]) {
     for _ in 0..1_200 {
         if files.iter().all(|file| file.exists()) {
             return;
         }
+        for (process, child) in &mut *running {
+            let failed = child.try_wait().unwrap().filter(|status| !status.success());
+            assert!(failed.is_none(), "process {process} has failed, and said why");
+        }
         thread::sleep(TICK);
     }
     panic!("not there: {files:?}");
+}
+
+/// What the log holds in the end.
+struct Log {
+    commits: usize,
+    /// The tree and version of each key.
+    found: BTreeMap<CommitKey, (OrganizationId, u64)>,
+    /// How many rows of read models equal the trees made of it.
+    rows: usize,
+}
+
+/// Reads it through a repository that keeps no read models, and so cannot bring them in step.
+async fn log(server: &Server) -> Log {
+    let repository = PostgresRepository::connect(server.config()).await.unwrap();
+    let reader = connect(&server.config()).await;
+    let mut log = Log { commits: 0, found: BTreeMap::new(), rows: 0 };
+    for root in roots() {
+        let page = repository.read(root, Version::ZERO, WHOLE).await.unwrap();
+        log.commits += page.commits.len();
+        log.found.extend(page.commits.iter().map(|commit| (commit.key, (root, commit.version.get()))));
+        log.rows += check_rows(&reader, &anew(root, page)).await;
+    }
+    log
 }
 
 // spec: REP-2
@@ -219,36 +270,28 @@ fn no_acknowledged_commit_is_lost_when_the_server_and_processes_are_killed() {
     let folder = folder.path();
     runtime.block_on(async { found(&directory(server.port()).await).await });
     let (ticks, kills) = if std::env::var_os(LONG).is_some() { (600, 3) } else { (40, 1) };
-    let (running, last) = disturb(&server, folder, ticks, kills);
+    let (mut running, last) = disturb(&server, folder, ticks, kills);
     fs::write(folder.join("stop"), "").unwrap();
     let named = |what: &str| running.iter().map(|(process, _)| folder.join(format!("{what}-{process}"))).collect();
     let (done, trees): (Vec<_>, Vec<_>) = (named("done"), named("trees"));
-    wait_for(&done);
+    wait_for(&done, &mut running);
     fs::write(folder.join("settled"), "").unwrap();
-    wait_for(&trees);
+    wait_for(&trees, &mut running);
     for (_, mut child) in running {
         assert!(child.wait().unwrap().success());
     }
     let distinct: BTreeSet<_> = trees.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     assert_eq!(distinct.len(), 1, "every process has made the same trees of the log");
 
-    let mut found = BTreeMap::new();
-    let mut commits = 0;
-    runtime.block_on(async {
-        let directory = directory(server.port()).await;
-        for root in roots() {
-            let page = directory.repository().read(root, Version::ZERO, WHOLE).await.unwrap();
-            commits += page.commits.len();
-            found.extend(page.commits.iter().map(|commit| (commit.key, (root, commit.version.get()))));
-        }
-    });
+    let Log { commits, found, rows } = runtime.block_on(log(&server));
     let all: Vec<_> = (1..=last).flat_map(|process| acknowledged(folder, process)).collect();
     let lost = all.iter().filter(|(key, place)| found.get(key) != Some(place)).count();
     let doubled = commits - found.len();
     let founded = usize::try_from(WRITERS).unwrap();
     let unanswered = commits - founded - all.len();
     println!(
-        "acknowledged {}, found {}, lost {lost}, doubled {doubled}, written but unanswered {unanswered}",
+        "acknowledged {}, found {}, lost {lost}, doubled {doubled}, written but unanswered {unanswered}; \
+         rows of read models equal to the log's {rows}, in {PROCESSES} processes and here",
         all.len(),
         commits - founded
     );

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use bailiwick::rows::{self, ColumnKind, Row, TABLES, Table, Value};
 use bailiwick::*;
 use bailiwick_postgres::{PostgresError, PostgresRepository, Timeouts};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 use crate::history::{self, Allowed, History, allowed, domain, instant, instants, root};
+use crate::support::rows::check_rows;
 use crate::support::{Database, pool, runtime};
 
 struct Kept {
@@ -65,36 +64,9 @@ impl Kept {
         self.runtime.block_on(self.reader.batch_execute(sql)).unwrap();
     }
 
-    fn rows_in(&self, table: &Table, root: Option<OrganizationId>) -> Vec<Vec<Value>> {
-        let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-        let of = if root.is_some() { "WHERE root = $1" } else { "WHERE $1::uuid IS NULL" };
-        let asked = format!("SELECT {} FROM {} {of}", columns.join(", "), table.name);
-        let rows = self.runtime.block_on(self.reader.query(&asked, &[&root.map(OrganizationId::uuid)])).unwrap();
-        let value = |row: &tokio_postgres::Row, (index, column): (usize, &rows::Column)| {
-            match column.kind {
-                ColumnKind::Id => row.get::<_, Option<Uuid>>(index).map(Value::Id),
-                ColumnKind::Text => row.get::<_, Option<String>>(index).map(Value::Text),
-                ColumnKind::Number => row.get::<_, Option<i64>>(index).map(Value::Number),
-                ColumnKind::Flag => row.get::<_, Option<bool>>(index).map(Value::Flag),
-            }
-            .unwrap_or(Value::Nothing)
-        };
-        let of = |row| table.columns.iter().enumerate().map(|column| value(row, column)).collect();
-        let mut rows: Vec<Vec<Value>> = rows.iter().map(of).collect();
-        rows.sort();
-        rows
-    }
-
     /// That each table holds what the tree says, and no more.
     fn check_rows(&self, tree: &OrganizationTree) {
-        let (of_tree, of_domain) = (tree.rows(), tree.domain().rows());
-        for table in TABLES {
-            let (rows, root) = if table.of_domain { (&of_domain, None) } else { (&of_tree, Some(tree.root())) };
-            let mut expected: Vec<Vec<Value>> =
-                rows.iter().filter(|row| row.table().name == table.name).map(Row::values).collect();
-            expected.sort();
-            assert_eq!(self.rows_in(table, root), expected, "{} at version {}", table.name, tree.version());
-        }
+        self.runtime.block_on(check_rows(&self.reader, tree));
     }
 
     fn allowed(&self, root: OrganizationId, micros: i64) -> Allowed {

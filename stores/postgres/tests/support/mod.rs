@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each binary uses a part of it")]
 
+pub(crate) mod rows;
 pub(crate) mod sample;
 pub(crate) mod server;
 
