@@ -1,5 +1,8 @@
 //! The contract, sentence by sentence, and databases that break one.
 
+mod saboteur;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +28,18 @@ impl<'d> InNamespaces<'d> {
         Self { database, runtime: runtime(), number: AtomicU32::new(0), sabotage, read_models: false }
     }
 
+    fn open_with(&self, options: Options) -> Result<PostgresRepository, HarnessError> {
+        Ok(self.runtime.block_on(async {
+            let pool = pool(self.database.config(), Timeouts::default(), 16);
+            let repository = PostgresRepository::open_with(pool, options).await?;
+            if !self.read_models {
+                return Ok(repository);
+            }
+            let domain = Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() };
+            repository.with_read_models(Arc::new(domain)).await
+        })?)
+    }
+
     fn execute(&self, namespace: &Namespace, sql: &str) -> Result<(), HarnessError> {
         let sql = format!("SET search_path = {namespace}; {sql}");
         Ok(self.runtime.block_on(async { self.database.client().await.batch_execute(&sql).await })?)
@@ -44,16 +59,7 @@ impl Harness for InNamespaces<'_> {
     }
 
     fn open(&self, namespace: &Namespace) -> Result<PostgresRepository, HarnessError> {
-        let options = Options { namespace: namespace.clone(), ..Options::default() };
-        Ok(self.runtime.block_on(async {
-            let pool = pool(self.database.config(), Timeouts::default(), 16);
-            let repository = PostgresRepository::open_with(pool, options).await?;
-            if !self.read_models {
-                return Ok(repository);
-            }
-            let domain = Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() };
-            repository.with_read_models(Arc::new(domain)).await
-        })?)
+        self.open_with(Options { namespace: namespace.clone(), ..Options::default() })
     }
 
     fn drive<F: Future>(&self, future: F) -> F::Output {
@@ -111,20 +117,25 @@ async fn deadlocks(database: &Database) -> i64 {
     client.query_one(deadlocks, &[]).await.unwrap().get(0)
 }
 
-/// A trigger before each row of a table, with this body.
+/// A trigger before each row of a table, with this body, which finds the tables of its storage.
 fn trigger(table: &str, when: &str, body: &str) -> String {
     format!(
-        "CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+        "CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
+         AS $$ BEGIN {body} END $$;
          CREATE TRIGGER sabotage BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION sabotage()"
     )
 }
 
-// spec: REP-5
-#[test]
-fn a_database_that_breaks_a_sentence_is_caught() {
-    let Some(database) = runtime().block_on(Database::new()) else { return };
+/// What breaks a sentence, done to the tables. [`saboteur`] breaks the others.
+fn sabotages() -> [(Sentence, String); 15] {
     let always = "INSERT OR UPDATE";
-    let sabotages = [
+    let tree_of_its_own = "INSERT INTO tree (root, head) VALUES (NEW.id, 1) ON CONFLICT DO NOTHING; RETURN NEW;";
+    let for_all_trees = "IF pg_trigger_depth() = 1 THEN
+                             UPDATE record SET value = NEW.value WHERE key = NEW.key AND root <> NEW.root;
+                         END IF;
+                         RETURN NEW;";
+    let of_one_tree = "NEW.other_root := NULL; NEW.other_version := NULL; RETURN NEW;";
+    [
         (Sentence::R1, trigger("record", "INSERT", "RETURN NULL;")),
         (Sentence::R2, trigger("tree", "UPDATE", "NEW.head := OLD.head; RETURN NEW;")),
         (Sentence::R3, trigger("tree", always, "NEW.head := least(NEW.head, 2); RETURN NEW;")),
@@ -134,18 +145,34 @@ fn a_database_that_breaks_a_sentence_is_caught() {
         (Sentence::R7, trigger("recorded", "INSERT", "NEW.body := lower(NEW.body); RETURN NEW;")),
         (Sentence::R8, trigger("record", always, "IF NEW.value IS NULL THEN RETURN NULL; END IF; RETURN NEW;")),
         (Sentence::R9, trigger("record", "UPDATE", "NEW.value := OLD.value; RETURN NEW;")),
+        (Sentence::R10, trigger("organization", "INSERT", tree_of_its_own)),
+        (Sentence::R11, trigger("record", always, for_all_trees)),
         (Sentence::R12, trigger("organization", "INSERT", "NEW.id := gen_random_uuid(); RETURN NEW;")),
         (Sentence::R13, trigger("organization", "UPDATE", "RETURN OLD;")),
         (Sentence::R14, trigger("tree", "INSERT", "RETURN NULL;")),
-        (
-            Sentence::R18,
-            trigger("commit_key", "INSERT", "NEW.other_root := NULL; NEW.other_version := NULL; RETURN NEW;"),
-        ),
-    ];
-    for (number, (sentence, sabotage)) in sabotages.iter().enumerate() {
-        let harness = InNamespaces::of(&database, sabotage);
-        harness.number.store(u32::try_from(1_000 * (number + 1)).unwrap(), Ordering::Relaxed);
-        let failure = sentence.check(&harness).expect_err(&format!("{sentence:?} holds in spite of {sabotage}"));
-        assert!(!matches!(failure, conformance::Failure::Harness(_)), "{sentence:?}: {failure}");
+        (Sentence::R18, trigger("commit_key", "INSERT", of_one_tree)),
+    ]
+}
+
+/// That the repository is found to break a sentence, and not the harness.
+fn caught<H: Harness>(sentence: Sentence, harness: &H, sabotage: &str) {
+    let Err(failure) = sentence.check(harness) else { panic!("{sentence:?} holds in spite of {sabotage}") };
+    assert!(!matches!(failure, conformance::Failure::Harness(_)), "{sentence:?}: {failure}");
+}
+
+// spec: REP-5
+#[test]
+fn a_database_that_breaks_a_sentence_is_caught() {
+    let Some(database) = runtime().block_on(Database::new()) else { return };
+    for (number, (sentence, sabotage)) in (1..).zip(sabotages()) {
+        let harness = InNamespaces::of(&database, &sabotage);
+        harness.number.store(1_000 * number, Ordering::Relaxed);
+        caught(sentence, &harness, &sabotage);
     }
+}
+
+#[test]
+fn every_sentence_has_its_saboteur() {
+    let broken = sabotages().into_iter().map(|(sentence, _)| sentence).chain(saboteur::BROKEN);
+    assert_eq!(broken.collect::<BTreeSet<_>>(), Sentence::ALL.iter().copied().collect());
 }
