@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bailiwick::{
-    Carried, Claimed, Commit, CommitError, CommitKey, MemoryRepository, MemoryShardMap, MoveNumber, OrganizationId,
-    Page, Portable, Receipt, Repository, ShardClaim, ShardMap, ShardPlace, Version,
+    Carried, Claimed, Commit, CommitError, CommitKey, MoveNumber, OrganizationId, Page, Portable, Receipt, Repository,
+    ShardClaim, ShardMap, ShardPlace, Version,
 };
 
 /// So many points that no move comes to their end.
@@ -14,21 +14,21 @@ const LOSING: i64 = 1 << 40;
 
 /// Counts the calls of a move, and stops at one of them.
 #[derive(Clone, Debug)]
-pub struct Fuse(Arc<AtomicI64>);
+pub(crate) struct Fuse(Arc<AtomicI64>);
 
 impl Fuse {
     /// One that lets everything through.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicI64::new(i64::MAX)))
     }
 
     /// Stops at this point: each call has two, before it and after it.
-    pub fn set(&self, point: i64) {
+    pub(crate) fn set(&self, point: i64) {
         self.0.store(point, Ordering::SeqCst);
     }
 
     /// Stops nothing from now on; whatever is imported loses what it is to keep or erase.
-    pub fn lose(&self) {
+    pub(crate) fn lose(&self) {
         self.set(LOSING);
     }
 
@@ -36,7 +36,7 @@ impl Fuse {
         (LOSING / 2..=LOSING).contains(&self.0.load(Ordering::SeqCst))
     }
 
-    pub fn remove(&self) {
+    pub(crate) fn remove(&self) {
         self.set(i64::MAX);
     }
 
@@ -56,7 +56,7 @@ impl Fuse {
 struct Stopped;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Failed<E> {
+pub(crate) enum Failed<E> {
     #[error("stopped")]
     Stopped,
     #[error(transparent)]
@@ -64,18 +64,16 @@ pub enum Failed<E> {
 }
 
 #[derive(Clone, Debug)]
-pub struct Flaky<T> {
-    pub inner: T,
-    pub fuse: Fuse,
+pub(crate) struct Flaky<T> {
+    pub(crate) inner: T,
+    pub(crate) fuse: Fuse,
 }
 
-type Fails = Failed<bailiwick::MemoryError>;
-
 /// What is not part of a move goes through.
-impl Repository for Flaky<MemoryRepository> {
-    type Error = Fails;
+impl<R: Repository> Repository for Flaky<R> {
+    type Error = Failed<R::Error>;
 
-    async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<Fails>> {
+    async fn commit(&self, commit: Commit) -> Result<Receipt, CommitError<Self::Error>> {
         self.inner.commit(commit).await.map_err(|error| match error {
             CommitError::Refused(refusal) => CommitError::Refused(refusal),
             CommitError::NotWritten(error) => CommitError::NotWritten(Failed::Inner(error)),
@@ -83,37 +81,46 @@ impl Repository for Flaky<MemoryRepository> {
         })
     }
 
-    async fn receipt(&self, key: CommitKey) -> Result<Option<Receipt>, Fails> {
+    async fn receipt(&self, key: CommitKey) -> Result<Option<Receipt>, Self::Error> {
         self.inner.receipt(key).await.map_err(Failed::Inner)
     }
 
-    async fn head(&self, root: OrganizationId) -> Result<Version, Fails> {
+    async fn head(&self, root: OrganizationId) -> Result<Version, Self::Error> {
         self.inner.head(root).await.map_err(Failed::Inner)
     }
 
-    async fn read(&self, root: OrganizationId, after: Version, limit: NonZeroU32) -> Result<Page, Fails> {
+    async fn read(&self, root: OrganizationId, after: Version, limit: NonZeroU32) -> Result<Page, Self::Error> {
         self.inner.read(root, after, limit).await.map_err(Failed::Inner)
     }
 
-    async fn root_of(&self, organization: OrganizationId) -> Result<Option<OrganizationId>, Fails> {
+    async fn root_of(&self, organization: OrganizationId) -> Result<Option<OrganizationId>, Self::Error> {
         self.inner.root_of(organization).await.map_err(Failed::Inner)
     }
 
-    async fn roots(&self, after: Option<OrganizationId>, limit: NonZeroU32) -> Result<Vec<OrganizationId>, Fails> {
+    async fn roots(
+        &self,
+        after: Option<OrganizationId>,
+        limit: NonZeroU32,
+    ) -> Result<Vec<OrganizationId>, Self::Error> {
         self.inner.roots(after, limit).await.map_err(Failed::Inner)
     }
 }
 
-impl Portable for Flaky<MemoryRepository> {
-    async fn fence(&self, root: OrganizationId, number: MoveNumber) -> Result<Version, Fails> {
+impl<R: Portable> Portable for Flaky<R> {
+    async fn fence(&self, root: OrganizationId, number: MoveNumber) -> Result<Version, Self::Error> {
         self.fuse.around(self.inner.fence(root, number)).await
     }
 
-    async fn open(&self, root: OrganizationId, number: MoveNumber) -> Result<(), Fails> {
+    async fn open(&self, root: OrganizationId, number: MoveNumber) -> Result<(), Self::Error> {
         self.fuse.around(self.inner.open(root, number)).await
     }
 
-    async fn export(&self, root: OrganizationId, after: Version, limit: NonZeroU32) -> Result<Vec<Carried>, Fails> {
+    async fn export(
+        &self,
+        root: OrganizationId,
+        after: Version,
+        limit: NonZeroU32,
+    ) -> Result<Vec<Carried>, Self::Error> {
         self.fuse.around(self.inner.export(root, after, limit)).await
     }
 
@@ -122,7 +129,7 @@ impl Portable for Flaky<MemoryRepository> {
         root: OrganizationId,
         number: MoveNumber,
         mut commits: Vec<Carried>,
-    ) -> Result<Version, Fails> {
+    ) -> Result<Version, Self::Error> {
         if self.fuse.loses() {
             commits.iter_mut().filter(|carried| carried.recorded.version > Version::new(290)).for_each(|carried| {
                 carried.records.clear();
@@ -131,31 +138,31 @@ impl Portable for Flaky<MemoryRepository> {
         self.fuse.around(self.inner.import(root, number, commits)).await
     }
 
-    async fn clear(&self, root: OrganizationId, number: MoveNumber) -> Result<(), Fails> {
+    async fn clear(&self, root: OrganizationId, number: MoveNumber) -> Result<(), Self::Error> {
         self.fuse.around(self.inner.clear(root, number)).await
     }
 }
 
-impl ShardMap for Flaky<MemoryShardMap> {
-    type Error = Fails;
+impl<M: ShardMap> ShardMap for Flaky<M> {
+    type Error = Failed<M::Error>;
 
-    async fn claim(&self, claim: &ShardClaim) -> Result<Claimed, Fails> {
+    async fn claim(&self, claim: &ShardClaim) -> Result<Claimed, Self::Error> {
         self.inner.claim(claim).await.map_err(Failed::Inner)
     }
 
-    async fn release(&self, key: CommitKey) -> Result<(), Fails> {
+    async fn release(&self, key: CommitKey) -> Result<(), Self::Error> {
         self.inner.release(key).await.map_err(Failed::Inner)
     }
 
-    async fn tree_of(&self, key: CommitKey) -> Result<Option<OrganizationId>, Fails> {
+    async fn tree_of(&self, key: CommitKey) -> Result<Option<OrganizationId>, Self::Error> {
         self.inner.tree_of(key).await.map_err(Failed::Inner)
     }
 
-    async fn places(&self, roots: &[OrganizationId]) -> Result<Vec<Option<ShardPlace>>, Fails> {
+    async fn places(&self, roots: &[OrganizationId]) -> Result<Vec<Option<ShardPlace>>, Self::Error> {
         self.inner.places(roots).await.map_err(Failed::Inner)
     }
 
-    async fn replace(&self, root: OrganizationId, from: ShardPlace, to: ShardPlace) -> Result<bool, Fails> {
+    async fn replace(&self, root: OrganizationId, from: ShardPlace, to: ShardPlace) -> Result<bool, Self::Error> {
         self.fuse.around(self.inner.replace(root, from, to)).await
     }
 }

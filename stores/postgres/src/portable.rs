@@ -97,7 +97,7 @@ impl<H: Hook> Portable for PostgresRepository<H> {
             transaction.execute(&statement, &[&root.uuid()]).await?;
         }
         if let Some(read_models) = &self.read_models {
-            read_models.catch_up(&transaction, &self.statements, root).await?;
+            read_models.clear(&transaction, &self.statements, root).await?;
         }
         transaction.commit().await?;
         lease.give_back();

@@ -76,8 +76,7 @@ impl ReadModels {
         }
     }
 
-    /// Brings the rows of a tree in step with its log, if they are not: it was carried over,
-    /// or away.
+    /// Brings the rows of a tree in step with its log, if they are not: it was carried over.
     pub(crate) async fn catch_up(
         &self,
         transaction: &Transaction<'_>,
@@ -101,12 +100,28 @@ impl ReadModels {
     ) -> Result<(), PostgresError> {
         transaction.query(&statements.lock_tree, &[&root.uuid()]).await?;
         let tree = self.replay(transaction, statements, root).await?;
+        self.clear(transaction, statements, root).await?;
+        if tree.version() == Version::ZERO {
+            return Ok(());
+        }
+        self.write(transaction, Some(root), &tree.rows()).await?;
+        stand_at(transaction, statements, root, tree.version()).await
+    }
+
+    /// Deletes the rows of a tree, whatever they are of: it was carried away, or they are made
+    /// anew.
+    pub(crate) async fn clear(
+        &self,
+        transaction: &Transaction<'_>,
+        statements: &Statements,
+        root: OrganizationId,
+    ) -> Result<(), PostgresError> {
         for table in TABLES.iter().filter(|table| !table.of_domain) {
             let all = self.namespace.within(&format!("DELETE FROM bailiwick.{} WHERE root = $1", table.name));
             transaction.execute(&all, &[&root.uuid()]).await?;
         }
-        self.write(transaction, Some(root), &tree.rows()).await?;
-        stand_at(transaction, statements, root, tree.version()).await
+        transaction.execute(&statements.rows_nowhere, &[&root.uuid()]).await?;
+        Ok(())
     }
 
     async fn replay(

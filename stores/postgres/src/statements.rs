@@ -79,11 +79,12 @@ statements! {
     read_model_lock: "SELECT 1 FROM bailiwick.bailiwick_schema FOR UPDATE";
     /// A tree whose rows are not those of its head.
     behind: "SELECT tree.root FROM bailiwick.tree LEFT JOIN bailiwick.read_tree USING (root)
-             WHERE read_tree.version IS DISTINCT FROM tree.head LIMIT 1";
+             WHERE coalesce(read_tree.version, 0) <> tree.head LIMIT 1";
     lock_tree: "SELECT 1 FROM bailiwick.tree WHERE root = $1 FOR UPDATE";
     rows_at: "SELECT version FROM bailiwick.read_tree WHERE root = $1";
     rows_stand_at: "INSERT INTO bailiwick.read_tree (root, version) VALUES ($1, $2)
                     ON CONFLICT (root) DO UPDATE SET version = excluded.version";
+    rows_nowhere: "DELETE FROM bailiwick.read_tree WHERE root = $1";
 
     /// The last one of a commit. It fails if an earlier one failed unseen, and tells whether
     /// the transaction is still the same.

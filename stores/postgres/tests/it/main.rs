@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+#[path = "../../../../tests/sharded/flaky.rs"]
+#[allow(dead_code, reason = "a part of it is for the tests in memory")]
+mod flaky;
 #[path = "../../../sqlite/tests/support/history.rs"]
 mod history;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,8 @@
 //! One repository over two databases, with its map in a third: the contract, and the move of
 //! a tree with writers at it and stopped at many points.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;

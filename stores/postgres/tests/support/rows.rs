@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// What a table holds, of one tree if it is not of the domain, in order.
-pub(crate) async fn rows_in(reader: &Client, table: &Table, root: OrganizationId) -> Vec<Vec<Value>> {
+async fn rows_in(reader: &Client, table: &Table, root: OrganizationId) -> Vec<Vec<Value>> {
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
     let root = (!table.of_domain).then(|| root.uuid());
     let of = if root.is_some() { "WHERE root = $1" } else { "WHERE $1::uuid IS NULL" };
@@ -39,8 +39,23 @@ pub(crate) async fn check_rows(reader: &Client, tree: &OrganizationTree) -> usiz
         let found = rows_in(reader, table, tree.root()).await;
         assert_eq!(found, expected, "{} at version {}", table.name, tree.version());
     }
-    let asked = "SELECT version FROM bailiwick.read_tree WHERE root = $1";
-    let at = reader.query_opt(asked, &[&tree.root().uuid()]).await.unwrap();
-    assert_eq!(at.map(|row| row.get::<_, i64>(0)), i64::try_from(tree.version().get()).ok(), "the version of the rows");
+    let version = i64::try_from(tree.version().get()).unwrap();
+    assert_eq!(rows_at(reader, tree.root()).await, Some(version), "the version of the rows");
     of_tree.len()
+}
+
+/// Whether any row of a tree is there.
+pub(crate) async fn has_rows(reader: &Client, root: OrganizationId) -> bool {
+    for table in TABLES.iter().filter(|table| !table.of_domain) {
+        if !rows_in(reader, table, root).await.is_empty() {
+            return true;
+        }
+    }
+    rows_at(reader, root).await.is_some()
+}
+
+/// The version that the rows of a tree are at.
+async fn rows_at(reader: &Client, root: OrganizationId) -> Option<i64> {
+    let asked = "SELECT version FROM bailiwick.read_tree WHERE root = $1";
+    reader.query_opt(asked, &[&root.uuid()]).await.unwrap().map(|row| row.get(0))
 }
