@@ -30,7 +30,12 @@ pub(crate) fn not_run(why: &str) {
 
 /// A server of a test's own, to be stopped and started; `None`, said loudly, if there is none.
 pub(crate) fn own_server(durable: Durable) -> Option<Server> {
-    let server = Server::start(durable);
+    own_server_with(durable, &[])
+}
+
+/// The same, made with more arguments for `initdb`.
+pub(crate) fn own_server_with(durable: Durable, more: &[&str]) -> Option<Server> {
+    let server = Server::start_with(durable, more);
     if server.is_none() {
         not_run("no PostgreSQL server was found under /usr/lib/postgresql");
     }

@@ -29,11 +29,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts an empty one; `None` if PostgreSQL is not installed.
-    pub(crate) fn start(durable: Durable) -> Option<Self> {
+    /// Starts an empty one, made with more arguments for `initdb`; `None` if PostgreSQL is not
+    /// installed.
+    pub(crate) fn start_with(durable: Durable, more: &[&str]) -> Option<Self> {
         let server = Self::new(binaries()?);
         let data = server.data();
-        server.run("initdb", &["-D", &data, "-U", "bailiwick", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]);
+        let usual = ["-D", &data, "-U", "bailiwick", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"];
+        server.run("initdb", &[&usual, more].concat());
         server.configure("max_connections = 200\nmax_prepared_transactions = 4\n");
         if durable == Durable::No {
             server.configure("fsync = off\n");
@@ -102,6 +104,14 @@ impl Server {
         panic!("the server does not start: {}", fs::read_to_string(log).unwrap_or_default());
     }
 
+    /// Starts it anew, whether it has ended by itself or not.
+    pub(crate) fn relaunch(&self) {
+        let mut stop = as_owner(self.binaries.join("pg_ctl"));
+        stop.args(["-D", &self.data(), "-m", "immediate", "stop"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let _stopped = stop.status().unwrap();
+        self.launch();
+    }
+
     pub(crate) fn reload(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "reload"]);
     }
@@ -157,7 +167,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// A command of the user whose the server is: it does not run for root.
-fn as_owner(command: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn as_owner(command: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut owned;
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         let users = fs::read_to_string("/etc/passwd").unwrap();
