@@ -38,7 +38,7 @@ use crate::time::Timestamp;
 use crate::{Catalog, Denial};
 
 /// What an embedder decides once: the claims that there are, and the rules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
     /// The claims.
     pub catalog: Catalog,
@@ -49,8 +49,9 @@ pub struct Domain {
 /// A root organization with everything below it: the boundary of isolation and consistency.
 ///
 /// Cloning one costs next to nothing, however large it is, so a reader keeps a consistent
-/// snapshot without a lock.
-#[derive(Clone)]
+/// snapshot without a lock. Two are equal if they are the same state of the same tree, under the
+/// same domain.
+#[derive(Clone, PartialEq)]
 pub struct OrganizationTree {
     pub(crate) domain: Arc<Domain>,
     root: OrganizationId,
@@ -76,33 +77,6 @@ pub struct OrganizationTree {
     /// Those of them that left with a subtree, and may come back with it.
     pub(crate) departed: OrdSet<Uuid>,
     pub(crate) index: Index,
-}
-
-impl PartialEq for OrganizationTree {
-    /// Whether both are the same state of the same tree; the domain is not compared.
-    fn eq(&self, other: &Self) -> bool {
-        self.root == other.root
-            && self.version == other.version
-            && self.at == other.at
-            && self.settings == other.settings
-            && self.subscription == other.subscription
-            && self.organizations == other.organizations
-            && self.principals == other.principals
-            && self.members == other.members
-            && self.roles == other.roles
-            && self.groups == other.groups
-            && self.links == other.links
-            && self.invitations == other.invitations
-            && self.projects == other.projects
-            && self.offers == other.offers
-            && self.shares == other.shares
-            && self.policies == other.policies
-            && self.supports == other.supports
-            && self.records == other.records
-            && self.used == other.used
-            && self.departed == other.departed
-            && self.index == other.index
-    }
 }
 
 impl std::fmt::Debug for OrganizationTree {

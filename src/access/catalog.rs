@@ -102,7 +102,7 @@ pub enum InvalidCatalog {
 /// assert!(catalog.declares(&"groups.manage".parse()?), "the crate's own are always there");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     claims: IndexMap<Claim, Entry>,
     /// Where each claim is, by the hash of its name: half empty, and probed in order.
@@ -111,7 +111,7 @@ pub struct Catalog {
     customers: ClaimSet,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     declaration: ClaimDeclaration,
     /// The claim with all that it implies, at whatever distance.

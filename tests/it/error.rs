@@ -59,6 +59,7 @@ fn a_denial_says_what_would_be_needed_and_nothing_of_what_the_actor_cannot_see()
     }
     let Refusal::Denied(denial) = refused else { panic!() };
     assert_eq!((denial.operation(), denial.needs().len()), (Operation::EditOrganization, 2));
+    assert_eq!(format!("{denial:?}"), format!("Denial({denial})"));
 }
 
 // spec: ERR-1
@@ -84,7 +85,12 @@ fn each_refusal_is_typed_and_says_rule_object_and_remedy_in_a_sentence() {
         ("GRP-3", "group.would_cycle", Kind::Conflict, "circle"),
         ("GRP-4", "link.to_itself", Kind::Conflict, "needs no link"),
         ("INV-3", "invitation.duplicate", Kind::Conflict, "resend it instead"),
-        ("INV-4", "invitation.daily_cap", Kind::TooMany, "allowed again from 2026-01-01 12:00:00 UTC"),
+        (
+            "INV-4",
+            "invitation.daily_cap",
+            Kind::TooMany,
+            "100 messages a day by one inviter is the most: allowed again from 2026-01-01 12:00:00 UTC",
+        ),
         ("ROS-2", "review.open", Kind::Conflict, "3 lines"),
         ("CLM-5", "owner.last", Kind::Conflict, "name another owner first"),
         ("CLM-4", "claim.hands_on_more", Kind::Forbidden, "owner"),

@@ -163,10 +163,7 @@ fn at_a_link_a_group_gives_the_same_or_a_narrower_set() {
     let grace = world.user(2, "Grace", &[]);
     let team = world.team(1, root(), "Team", &["backups.restore", "groups.view"]);
     world.join(grace, team);
-    let narrowed = |claims: &[&str]| LinkTerms {
-        gives: LinkGives::Narrowed(claims.iter().map(|claim| privilege(claim)).collect()),
-        ..LinkTerms::default()
-    };
+    let narrowed = |claims: &[&str]| LinkTerms::default().giving_only(claims.iter().map(|claim| privilege(claim)));
     world.link(1, team, contoso, LinkTerms::default());
     world.link(2, team, tailspin, narrowed(&["backups.view"]));
     let may = |world: &World, place| {
@@ -207,7 +204,7 @@ fn a_group_that_carries_owner_makes_owners_below_only_where_the_link_says_so() {
     let last = Precondition::LastOwner { organizations: vec![tailspin] };
     assert_eq!(world.ada(&revoke).unwrap_err().into_rule(), Some(last.into()));
     // Nor is a narrowed Owner passed on without the flag.
-    let terms = LinkTerms { gives: LinkGives::Narrowed([Privilege::OWNER].into()), ..LinkTerms::default() };
+    let terms = LinkTerms::default().giving_only([Privilege::OWNER]);
     world.ada(&ChangeLink { source: root(), group: owners, target: contoso, terms }).unwrap();
     assert!(!world.tree.access().reaches(grace, contoso, world.at));
 }
