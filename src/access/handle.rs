@@ -2,7 +2,8 @@
 
 use super::catalog::ClaimDeclaration;
 use super::claim::Claim;
-use super::dense::row::{OrganizationRow, Place, Standing};
+use super::dense::organization::Place;
+use super::dense::principal::Standing;
 use super::dense::trie::hash;
 use super::evaluate::Access;
 use crate::id::{OrganizationId, PrincipalId};
@@ -48,14 +49,12 @@ impl<'a> Access<'a> {
     /// }
     /// ```
     pub fn principal(&self, id: PrincipalId) -> Option<PrincipalHandle<'a>> {
-        let row = self.index().principals.find(id.uuid())?;
-        Some(PrincipalHandle { tree: self.tree, id, standing: row.standing() })
+        Some(PrincipalHandle { tree: self.tree, id, standing: self.index().standing(id.uuid())? })
     }
 
     /// An organization, looked up for many questions; none if the tree never heard of it.
     pub fn organization(&self, id: OrganizationId) -> Option<OrganizationHandle<'a>> {
-        let row = self.index().organizations.find(id.uuid())?;
-        Some(OrganizationHandle { tree: self.tree, id, place: row.place() })
+        Some(OrganizationHandle { tree: self.tree, id, place: self.index().place(id.uuid())? })
     }
 
     /// A claim, looked up for many questions; none if it is not declared.
@@ -98,13 +97,12 @@ impl<'a> Access<'a> {
         };
         let hashes: Vec<(OrganizationId, u64)> = organizations.iter().map(|id| (*id, hash(id.uuid()))).collect();
         let index = self.index();
-        let rows: Vec<_> = hashes.iter().map(|(id, hash)| index.organizations.find_hashed(id.uuid(), *hash)).collect();
-        let decide = |(id, row): (&OrganizationId, Option<&'a OrganizationRow>)| {
-            row.is_some_and(|row| {
-                self.holds_at(principal.standing, row.place(), claim.bit, at)
-                    && self.provides(*id, claim.declaration, at)
+        let places: Vec<_> = hashes.iter().map(|(id, hash)| index.place_hashed(id.uuid(), *hash)).collect();
+        let decide = |(id, place): (&OrganizationId, Option<Place<'a>>)| {
+            place.is_some_and(|place| {
+                self.holds_at(principal.standing, place, claim.bit, at) && self.provides(*id, claim.declaration, at)
             })
         };
-        organizations.iter().zip(rows).map(decide).collect()
+        organizations.iter().zip(places).map(decide).collect()
     }
 }

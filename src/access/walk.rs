@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::dense::DenseIndex;
-use super::dense::row::{NONE, Place, SetRow, Standing, Way};
+use super::dense::organization::Place;
+use super::dense::principal::Standing;
+use super::dense::row::{NONE, SetRow, Way};
 use super::dense::trie::Row;
 use super::evaluate::{Access, Gives};
 use super::set::ClaimSet;
@@ -33,15 +35,16 @@ impl<'a> Access<'a> {
     }
 
     /// Whether a principal holds the claim numbered `bit` there, whatever it requires.
-    #[inline]
+    #[inline(always)]
     pub(super) fn holds_at(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
-        self.walk(
-            principal,
-            place,
-            at,
-            |gift| if self.gift_gives(&gift, place, bit) { Break(()) } else { Continue(()) },
-        )
-        .is_break()
+        let plain = if self.dormant || self.suspended { None } else { self.index().holds(principal, place, bit, at) };
+        plain.unwrap_or_else(|| self.walks_to(principal, place, bit, at))
+    }
+
+    #[inline(never)]
+    fn walks_to(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
+        let each = |gift| if self.gift_gives(&gift, place, bit) { Break(()) } else { Continue(()) };
+        self.walk(principal, place, at, each).is_break()
     }
 
     pub(super) fn holds(
@@ -55,12 +58,10 @@ impl<'a> Access<'a> {
         found.is_some_and(|(principal, place)| self.holds_at(principal, place, bit, at))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, principal: PrincipalId, organization: OrganizationId) -> Option<(Standing<'a>, Place<'a>)> {
         let index = self.index();
-        let (principal, row) =
-            (index.principals.find(principal.uuid())?, index.organizations.find(organization.uuid())?);
-        Some((principal.standing(), row.place()))
+        Some((index.standing(principal.uuid())?, index.place(organization.uuid())?))
     }
 
     /// Everything that a principal holds there, whatever it requires.
@@ -124,7 +125,7 @@ impl<'a> Access<'a> {
     fn answers(&self, place: Place<'_>) -> bool {
         let index = self.index();
         let inactive = |number: &u32| index.above.get(*number).is_some_and(|row| row.inactive);
-        let path = || place.ancestors.iter().chain([&place.number]);
+        let path = || place.ancestors.iter().chain([&place.row.number]);
         self.dormant || (place.row.there && (index.inactive == 0 || !path().any(inactive)))
     }
 
@@ -140,12 +141,12 @@ impl<'a> Access<'a> {
         if !self.answers(place) {
             return Continue(());
         }
-        if principal.row.engineer {
+        if principal.is_engineer() {
             self.walk_support(principal, place, at, &mut each)?;
         }
-        let direct = principal.holding(place.number);
+        let direct = principal.holding(place.number());
         // MEM-7: a suspended user is denied there, whatever the path.
-        if !principal.row.known || (!self.suspended && direct.is_some_and(|holding| holding.is_suspended())) {
+        if !principal.is_known() || (!self.suspended && direct.is_some_and(|holding| holding.is_suspended())) {
             return Continue(());
         }
         match direct.map(|holding| holding.set()) {
@@ -153,11 +154,11 @@ impl<'a> Access<'a> {
             Some(None) => self.walk_grants(principal, place, at, &mut each)?,
             None => {}
         }
-        for group in principal.groups {
+        for group in principal.groups() {
             if self.index().nestings == 0 {
-                self.walk_group(*group, principal, place, at, &mut each)?;
-            } else if self.counts(*group, principal) {
-                self.walk_nest(*group, place, at, &mut each)?;
+                self.walk_group(group, principal, place, at, &mut each)?;
+            } else if self.counts(group, principal) {
+                self.walk_nest(group, place, at, &mut each)?;
             }
         }
         Continue(())
@@ -193,8 +194,8 @@ impl<'a> Access<'a> {
     /// MEM-1: a group counts for those who are members, and not suspended, where it lives.
     #[inline]
     fn counts(&self, group: u32, principal: Standing<'_>) -> bool {
-        let home = self.index().groups.get(group).map_or(NONE, |row| row.home);
-        principal.takes_part(home, self.suspended)
+        let home = self.index().groups.get(group).and_then(|row| principal.holding(row.home));
+        home.is_some_and(|holding| self.suspended || !holding.is_suspended())
     }
 
     /// What a group gives there, to one of its members by themselves.
@@ -246,8 +247,7 @@ impl<'a> Access<'a> {
         if row.home == outer.home {
             return row.home != NONE;
         }
-        let home = index.above.get(outer.home).and_then(|home| index.organizations.find(home.id));
-        let Some(place) = home.map(|row| row.place()) else { return false };
+        let Some(place) = index.above.get(outer.home).and_then(|home| index.place(home.id)) else { return false };
         let mut any = |_: Gift<'a>| Break(());
         let active = place.active(group);
         active.is_some_and(|way| self.walk_linked(group, way, place.row.id(), place, at, &mut any).is_break())
@@ -265,7 +265,7 @@ impl<'a> Access<'a> {
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let Some(row) = self.index().groups.get(group).filter(|row| row.home != NONE) else { return Continue(()) };
-        if row.home == place.number {
+        if row.home == place.number() {
             return each(Gift::Set(row.gives));
         }
         // GRP-4: a link counts below where its group lives.
@@ -352,11 +352,11 @@ impl<'a> Access<'a> {
 
 /// What rows stand for; only those that are in use are found.
 fn ids(principal: Standing<'_>, place: Place<'_>) -> Option<(PrincipalId, OrganizationId)> {
-    Some((PrincipalId::new(principal.row.id()).ok()?, OrganizationId::new(place.row.id()).ok()?))
+    Some((PrincipalId::new(principal.id()).ok()?, OrganizationId::new(place.row.id()).ok()?))
 }
 
 /// CLM-3: whether a role that lives at `home` is usable in an organization.
 #[inline]
 fn is_usable(home: u32, place: Place<'_>) -> bool {
-    home != NONE && (home == place.number || place.ancestors.contains(&home))
+    home != NONE && (home == place.number() || place.ancestors.contains(&home))
 }

@@ -5,7 +5,10 @@
 //! (a grant with an end, a link with exclusions) it marks, and the state is asked. It is
 //! derived from the state by the methods here alone, and never stored.
 
+mod check;
+pub(crate) mod organization;
 mod paged;
+pub(crate) mod principal;
 pub(crate) mod row;
 pub(crate) mod trie;
 mod words;
@@ -15,8 +18,10 @@ use std::collections::BTreeSet;
 use imbl::OrdMap;
 use uuid::Uuid;
 
+use self::organization::{OrganizationRow, Place};
 use self::paged::Paged;
-use self::row::{AboveRow, Bond, GroupRow, Holding, NONE, OrganizationRow, PrincipalRow, RoleRow, SetRow, Way};
+use self::principal::{PrincipalRow, Standing};
+use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, SetRow, Way};
 use self::trie::{Numbered, Row, Trie};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
@@ -32,8 +37,10 @@ use crate::time::Window;
 
 #[derive(Clone, Debug)]
 pub(crate) struct DenseIndex {
-    pub(crate) principals: Trie<PrincipalRow>,
-    pub(crate) organizations: Trie<OrganizationRow>,
+    principals: Trie<PrincipalRow>,
+    organizations: Trie<OrganizationRow>,
+    /// What does not fit into those rows.
+    lists: Lists,
     /// By the numbers of organizations.
     pub(crate) above: Paged<AboveRow>,
     pub(crate) groups: Numbered<GroupRow>,
@@ -59,6 +66,7 @@ impl Default for DenseIndex {
         Self {
             principals: Trie::default(),
             organizations: Trie::default(),
+            lists: Lists::default(),
             above: Paged::default(),
             groups: Numbered::default(),
             roles: Numbered::default(),
@@ -91,18 +99,18 @@ fn adjust(count: &mut usize, before: bool, after: bool) {
 impl DenseIndex {
     pub(crate) fn put_organization(&mut self, organization: &Organization) {
         let ancestors: Vec<u32> = organization.ancestors().iter().map(|id| self.number(*id)).collect();
-        self.place(organization.id(), true, &ancestors, !organization.is_itself_active());
+        self.put_place(organization.id(), true, &ancestors, !organization.is_itself_active());
     }
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
-        self.place(id, false, &[], false);
+        self.put_place(id, false, &[], false);
     }
 
-    fn place(&mut self, id: OrganizationId, there: bool, ancestors: &[u32], inactive: bool) {
+    fn put_place(&mut self, id: OrganizationId, there: bool, ancestors: &[u32], inactive: bool) {
         let number = self.number(id);
         if let Some(row) = self.organizations.edit(id.uuid()) {
             row.there = there;
-            row.set_ancestors(ancestors);
+            row.set_ancestors(&mut self.lists, ancestors);
         }
         if self.above.get(number).is_some_and(|row| row.inactive != inactive)
             && let Some(row) = self.above.get_mut(number)
@@ -114,25 +122,25 @@ impl DenseIndex {
 
     /// The number of an organization; a new one if it was not seen before.
     fn number(&mut self, id: OrganizationId) -> u32 {
-        if let Some(number) = self.organizations.find(id.uuid()).and_then(|row| row.number) {
-            return number;
+        if let Some(row) = self.organizations.find(id.uuid()).filter(|row| row.number != NONE) {
+            return row.number;
         }
         let number = self.above.push(AboveRow::of(id.uuid()));
         if let Some(row) = self.organizations.edit(id.uuid()) {
-            row.number = Some(number);
+            row.number = number;
         }
         number
     }
 
     pub(crate) fn set_known(&mut self, principal: PrincipalId, known: bool) {
         if let Some(row) = self.principals.edit(principal.uuid()) {
-            row.known = known;
+            row.set_known(known);
         }
     }
 
     pub(crate) fn set_engineer(&mut self, principal: PrincipalId, engineer: bool) {
         if let Some(row) = self.principals.edit(principal.uuid()) {
-            row.engineer = engineer;
+            row.set_engineer(engineer);
         }
     }
 
@@ -155,7 +163,7 @@ impl DenseIndex {
     fn set_holding(&mut self, organization: OrganizationId, principal: PrincipalId, holding: Option<Holding>) {
         let organization = self.number(organization);
         if let Some(row) = self.principals.edit(principal.uuid()) {
-            row.set_membership(organization, holding);
+            row.set_membership(&mut self.lists, organization, holding);
         }
     }
 
@@ -178,7 +186,7 @@ impl DenseIndex {
     fn set_active(&mut self, organization: OrganizationId, group: u32, way: Option<Way>) {
         self.number(organization);
         if let Some(row) = self.organizations.edit(organization.uuid()) {
-            row.set_active(group, way);
+            row.set_active(&mut self.lists, group, way);
         }
     }
 
@@ -187,7 +195,7 @@ impl DenseIndex {
         match participant {
             Participant::Principal(principal) => {
                 if let Some(row) = self.principals.edit(principal.uuid()) {
-                    row.set_group(group, is_in);
+                    row.set_group(&mut self.lists, group, is_in);
                 }
             }
             Participant::Group(nested) => {
@@ -259,7 +267,7 @@ impl DenseIndex {
                 Privilege::Claim(claim) => row.claims.extend(&catalog.expand(claim)),
                 Privilege::Role(RoleRef::Defined(role)) => {
                     let role = self.roles.number(role.uuid());
-                    row.roles.splice(0..0, &[role]);
+                    row.roles = row.roles.as_slice().iter().copied().chain([role]).collect();
                 }
                 Privilege::Role(ready_made) => row.claims.extend(&ready_made.expand(catalog)),
             }
@@ -273,7 +281,25 @@ impl DenseIndex {
     pub(crate) fn bytes(&self) -> usize {
         let rows = [self.principals.bytes(), self.organizations.bytes(), self.groups.bytes(), self.roles.bytes()];
         let above = self.above.iter().map(AboveRow::bytes).fold(self.above.bytes(), usize::saturating_add);
-        rows.into_iter().chain([above, self.sets.bytes()]).fold(0, usize::saturating_add)
+        rows.into_iter().chain([above, self.sets.bytes(), self.lists.bytes()]).fold(0, usize::saturating_add)
+    }
+
+    /// A principal's row with its list.
+    #[inline(always)]
+    pub(crate) fn standing(&self, principal: Uuid) -> Option<Standing<'_>> {
+        self.principals.find(principal).map(|row| row.standing(&self.lists))
+    }
+
+    /// An organization's row with its list.
+    #[inline(always)]
+    pub(crate) fn place(&self, organization: Uuid) -> Option<Place<'_>> {
+        self.organizations.find(organization).map(|row| row.place(&self.lists))
+    }
+
+    /// As [`DenseIndex::place`], the hash having been reckoned before.
+    #[inline]
+    pub(crate) fn place_hashed(&self, organization: Uuid, hash: u64) -> Option<Place<'_>> {
+        self.organizations.find_hashed(organization, hash).map(|row| row.place(&self.lists))
     }
 
     /// Every edge, by identifier and in words, sorted: two indexes of one state say the same,
@@ -288,25 +314,26 @@ impl DenseIndex {
             way => format!("{way:?}"),
         };
         for row in self.organizations.iter() {
-            let above: Vec<Uuid> = row.place().ancestors.iter().map(|number| organization(*number)).collect();
+            let place = row.place(&self.lists);
+            let above: Vec<Uuid> = place.ancestors.iter().map(|number| organization(*number)).collect();
             edges.extend(row.there.then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
-            let place = row.place();
-            let active = place.active_pairs().map(|(number, bond)| (group(number), described(bond.way)));
+            let active = place.bonds().into_iter().map(|(number, bond)| (group(number), described(bond.way)));
             edges.extend(active.map(|(group, way)| ("active", row.id(), group, way)));
         }
         for row in self.above.iter() {
             edges.extend(row.inactive.then(|| ("inactive", row.id, row.id, String::new())));
-            let reaching = row.reaching_pairs().map(|(number, bond)| (group(number), bond));
+            let reaching = row.bonds().map(|(number, bond)| (group(number), bond));
             edges.extend(reaching.map(|(group, bond)| {
                 ("reaching", row.id, group, format!("{} {}", described(bond.way), bond.children_only))
             }));
         }
         for row in self.principals.iter() {
-            let marks = format!("{} {}", row.known, row.engineer);
-            edges.extend((row.known || row.engineer).then_some(("principal", row.id(), row.id(), marks)));
-            edges.extend(row.standing().groups.iter().map(|number| ("in", row.id(), group(*number), String::new())));
-            let held =
-                row.standing().memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
+            let who = row.standing(&self.lists);
+            let marks = (who.is_known(), who.is_engineer());
+            let marked = (marks != (false, false)).then(|| ("principal", row.id(), row.id(), format!("{marks:?}")));
+            edges.extend(marked);
+            edges.extend(who.groups().map(|number| ("in", row.id(), group(number), String::new())));
+            let held = who.memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
             edges.extend(
                 held.map(|(place, set, held)| ("member", row.id(), place, format!("{set:?} {}", held.is_suspended()))),
             );
@@ -320,5 +347,36 @@ impl DenseIndex {
             edges.insert(("role", row.id(), organization(row.home), format!("{:?}", row.claims)));
         }
         edges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::Grant;
+    use crate::time::Timestamp;
+
+    /// The sets are numbered in the order of `first`; then a member holds `held`.
+    fn index(first: [&str; 2], held: &str) -> DenseIndex {
+        let (mut index, catalog) = (DenseIndex::default(), Catalog::new([]).unwrap());
+        let (organization, principal) = (OrganizationId::from_u128(1).unwrap(), PrincipalId::from_u128(2).unwrap());
+        for name in first.into_iter().chain([held]) {
+            let privilege = Privilege::claim(name).unwrap();
+            let grants = [Grant { privilege, window: Window::ALWAYS }].into();
+            index.put_member(
+                &catalog,
+                organization,
+                principal,
+                &Member { since: Timestamp::UNIX_EPOCH, suspended: false, grants },
+            );
+        }
+        index
+    }
+
+    #[test]
+    fn two_are_equal_if_they_say_the_same_by_other_numbers() {
+        let (one, other) = ("groups.view", "members.view");
+        assert_eq!(index([one, other], one), index([other, one], one));
+        assert_ne!(index([one, other], one), index([one, other], other));
     }
 }

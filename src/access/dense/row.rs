@@ -1,7 +1,12 @@
-//! The rows of the dense index: what a check reads, each mostly in two cache lines.
+//! What the rows of the dense index are made of, and those that are few: of roles, groups and
+//! sets of privileges.
 
+use std::sync::Arc;
+
+use smallvec::{Array, SmallVec};
 use uuid::Uuid;
 
+use super::paged::Paged;
 use super::trie::Row;
 use super::words::Words;
 use crate::access::set::ClaimSet;
@@ -18,7 +23,9 @@ impl Holding {
     const SUSPENDED: u32 = 1 << 31;
     const TIMED: u32 = 1 << 30;
     /// The empty set, which is always the first.
-    const NOTHING: Self = Self(0);
+    pub(super) const NOTHING: Self = Self(0);
+    /// How far the marks are from those of half a word.
+    const HALF: u32 = 16;
 
     /// Of a set; its number is far below the marks.
     pub(crate) const fn new(set: Option<u32>, suspended: bool) -> Self {
@@ -36,6 +43,28 @@ impl Holding {
     /// The set; none where the member must be asked.
     pub(crate) const fn set(self) -> Option<u32> {
         if self.0 & Self::TIMED == 0 { Some(self.0 & !Self::SUSPENDED) } else { None }
+    }
+
+    pub(super) const fn word(self) -> u32 {
+        self.0
+    }
+
+    pub(super) const fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// In half a word, if the number of the set is small enough for it.
+    pub(super) fn to_half(self) -> Option<u16> {
+        let marks = Self::SUSPENDED | Self::TIMED;
+        let set = self.0 & !marks;
+        let half = set | (self.0 & marks) >> Self::HALF;
+        u16::try_from(half).ok().filter(|_| set < Self::TIMED >> Self::HALF)
+    }
+
+    #[inline]
+    pub(super) fn from_half(half: u16) -> Self {
+        let (half, marks) = (u32::from(half), (Self::SUSPENDED | Self::TIMED) >> Self::HALF);
+        Self(half & !marks | (half & marks) << Self::HALF)
     }
 }
 
@@ -65,7 +94,7 @@ impl Bond {
     const CHILDREN_ONLY: u32 = 1 << 31;
     const KINDS: u32 = 4;
 
-    const fn pack(self) -> u32 {
+    pub(super) const fn pack(self) -> u32 {
         let way = match self.way {
             Way::Home => 0,
             Way::Ask => 1,
@@ -77,7 +106,7 @@ impl Bond {
     }
 
     #[inline]
-    const fn unpack(word: u32) -> Self {
+    pub(super) const fn unpack(word: u32) -> Self {
         let way = match word & !Self::CHILDREN_ONLY {
             0 => Way::Home,
             1 => Way::Ask,
@@ -89,224 +118,76 @@ impl Bond {
     }
 }
 
-/// How many words so many pairs take.
-#[inline]
-fn words_of(pairs: u32) -> usize {
-    usize::try_from(pairs).unwrap_or(usize::MAX).saturating_mul(2)
-}
-
 /// Pairs sorted by their first half.
-type Pairs = [[u32; 2]];
+pub(super) type Pairs<W> = [[W; 2]];
 
-/// The pairs at the beginning of a list.
-#[inline]
-fn split_pairs(words: &[u32], pairs: u32) -> (&Pairs, &[u32]) {
-    let (pairs, rest) = words.split_at_checked(words_of(pairs)).unwrap_or((words, &[]));
+/// So many pairs at the beginning of a list, and the rest of it.
+pub(super) fn pairs_of(words: &[u32], pairs: u32) -> (&Pairs<u32>, &[u32]) {
+    let pairs = usize::try_from(pairs).unwrap_or(usize::MAX).saturating_mul(2);
+    let (pairs, rest) = words.split_at_checked(pairs).unwrap_or((words, &[]));
     (pairs.as_chunks::<2>().0, rest)
 }
 
-fn search(pairs: &Pairs, first: u32) -> Result<usize, usize> {
-    pairs.binary_search_by_key(&first, |[key, _]| *key)
+/// How long a list is, as a word of it.
+pub(super) fn count_of<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+/// The lists of rows that have more than fits into them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists(Paged<Arc<[u32]>>);
+
+impl Lists {
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Option<&[u32]> {
+        self.0.get(number).map(|list| &**list)
+    }
+
+    /// Puts a row's list in its place, which it keeps once it has one; no list is an empty one.
+    pub(super) fn set(&mut self, number: &mut u32, list: Option<Arc<[u32]>>) {
+        match (self.0.get_mut(*number), list) {
+            (Some(place), list) => *place = list.unwrap_or_default(),
+            (None, Some(list)) => *number = self.0.push(list),
+            (None, None) => {}
+        }
+    }
+
+    /// How many bytes all of it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|list| size_of_val(&**list)).fold(self.0.bytes(), usize::saturating_add)
+    }
 }
 
 #[inline]
-fn has(sorted: &[u32], word: u32) -> bool {
+pub(super) fn has(sorted: &[u32], word: u32) -> bool {
     if sorted.len() > 16 { sorted.binary_search(&word).is_ok() } else { sorted.contains(&word) }
 }
 
+/// The second half of the pair with this first half.
 #[inline]
-fn second(pairs: &Pairs, first: u32) -> Option<u32> {
+pub(super) fn second<W: Copy + Ord>(pairs: &Pairs<W>, first: W) -> Option<W> {
     if pairs.len() > 8 {
-        let found = search(pairs, first).ok()?;
+        let found = pairs.binary_search_by_key(&first, |[key, _]| *key).ok()?;
         return pairs.get(found).map(|[_, second]| *second);
     }
     pairs.iter().find(|[key, _]| *key == first).map(|[_, second]| *second)
 }
 
-/// A principal: where they are a member, and which groups they are in.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PrincipalRow {
-    id: Uuid,
-    /// Whether they are known to the tree and not erased.
-    pub(crate) known: bool,
-    /// Whether they are an engineer with support access to some organization.
-    pub(crate) engineer: bool,
-    holding: u32,
-    bare: u32,
-    /// Pairs of an organization and what is held there; then the organizations where nothing
-    /// is; then groups. Each part is sorted.
-    words: Words<15>,
-}
-
-impl Row for PrincipalRow {
-    #[inline]
-    fn id(&self) -> Uuid {
-        self.id
+/// Puts an item of this key into a sorted list in place of the one that is there; takes that
+/// out if there is no new one. Whether there was one.
+pub(super) fn put<A, T>(list: &mut SmallVec<A>, key: u32, new: Option<T>, key_of: impl Fn(&T) -> u32) -> bool
+where
+    A: Array<Item = T>,
+{
+    let found = list.binary_search_by_key(&key, key_of);
+    let (Ok(place) | Err(place)) = found;
+    match (found.is_ok(), new) {
+        (true, Some(new)) => drop(list.get_mut(place).map(|old| *old = new)),
+        (false, Some(new)) => list.insert(place, new),
+        (true, None) => drop(list.remove(place)),
+        (false, None) => {}
     }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
-    }
-    fn bytes(&self) -> usize {
-        self.words.bytes()
-    }
-}
-
-/// A principal's row, taken apart.
-#[derive(Clone, Copy)]
-pub(crate) struct Standing<'a> {
-    pub(crate) row: &'a PrincipalRow,
-    held: &'a Pairs,
-    bare: &'a [u32],
-    pub(crate) groups: &'a [u32],
-}
-
-impl<'a> Standing<'a> {
-    /// What they hold where they are a member and hold something.
-    #[inline]
-    pub(crate) fn holding(&self, organization: u32) -> Option<Holding> {
-        second(self.held, organization).map(Holding)
-    }
-
-    /// Whether they are a member, and not suspended.
-    #[inline]
-    pub(crate) fn takes_part(&self, organization: u32, even_suspended: bool) -> bool {
-        has(self.bare, organization)
-            || self.holding(organization).is_some_and(|holding| even_suspended || !holding.is_suspended())
-    }
-
-    pub(crate) fn memberships(&self) -> impl Iterator<Item = (u32, Holding)> + 'a {
-        let held = self.held.iter().map(|[place, holding]| (*place, Holding(*holding)));
-        held.chain(self.bare.iter().map(|place| (*place, Holding::NOTHING)))
-    }
-}
-
-impl PrincipalRow {
-    #[inline]
-    pub(crate) fn standing(&self) -> Standing<'_> {
-        let (held, rest) = split_pairs(self.words.as_slice(), self.holding);
-        let bare = usize::try_from(self.bare).unwrap_or(usize::MAX);
-        let (bare, groups) = rest.split_at_checked(bare).unwrap_or((rest, &[]));
-        Standing { row: self, held, bare, groups }
-    }
-
-    fn bare_from(&self) -> usize {
-        words_of(self.holding)
-    }
-
-    fn groups_from(&self) -> usize {
-        self.bare_from().saturating_add(usize::try_from(self.bare).unwrap_or(usize::MAX))
-    }
-
-    pub(crate) fn set_membership(&mut self, organization: u32, holding: Option<Holding>) {
-        if let Ok(place) = search(self.standing().held, organization) {
-            let start = place.saturating_mul(2);
-            self.words.splice(start..start.saturating_add(2), &[]);
-            self.holding = self.holding.saturating_sub(1);
-        } else if let Ok(place) = self.standing().bare.binary_search(&organization) {
-            let start = self.bare_from().saturating_add(place);
-            self.words.splice(start..start.saturating_add(1), &[]);
-            self.bare = self.bare.saturating_sub(1);
-        }
-        match holding {
-            Some(Holding::NOTHING) => {
-                let (Ok(place) | Err(place)) = self.standing().bare.binary_search(&organization);
-                let start = self.bare_from().saturating_add(place);
-                self.words.splice(start..start, &[organization]);
-                self.bare = self.bare.saturating_add(1);
-            }
-            Some(Holding(holding)) => {
-                let (Ok(place) | Err(place)) = search(self.standing().held, organization);
-                let start = place.saturating_mul(2);
-                self.words.splice(start..start, &[organization, holding]);
-                self.holding = self.holding.saturating_add(1);
-            }
-            None => {}
-        }
-    }
-
-    pub(crate) fn set_group(&mut self, group: u32, is_in: bool) {
-        let from = self.groups_from();
-        match (self.standing().groups.binary_search(&group), is_in) {
-            (Err(place), true) => {
-                let place = from.saturating_add(place);
-                self.words.splice(place..place, &[group]);
-            }
-            (Ok(place), false) => {
-                let place = from.saturating_add(place);
-                self.words.splice(place..place.saturating_add(1), &[]);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// An organization: what is above it, and which groups are active there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OrganizationRow {
-    id: Uuid,
-    /// The number that stands for it in other rows, once it has one.
-    pub(crate) number: Option<u32>,
-    /// Whether it is there: neither removed nor departed.
-    pub(crate) there: bool,
-    ancestors: u16,
-    /// The ancestors from the root down, then pairs of a group and how it is active, sorted.
-    words: Words<9>,
-}
-
-impl Row for OrganizationRow {
-    #[inline]
-    fn id(&self) -> Uuid {
-        self.id
-    }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
-    }
-    fn bytes(&self) -> usize {
-        self.words.bytes()
-    }
-}
-
-/// An organization's row, taken apart.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) row: &'a OrganizationRow,
-    pub(crate) number: u32,
-    /// From the root down.
-    pub(crate) ancestors: &'a [u32],
-    active: &'a Pairs,
-}
-
-impl Place<'_> {
-    /// How a group is active there, its own links alone.
-    #[inline]
-    pub(crate) fn active(&self, group: u32) -> Option<Way> {
-        second(self.active, group).map(|word| Bond::unpack(word).way)
-    }
-
-    pub(crate) fn active_pairs(&self) -> impl Iterator<Item = (u32, Bond)> + '_ {
-        unpacked(self.active)
-    }
-}
-
-impl OrganizationRow {
-    #[inline]
-    pub(crate) fn place(&self) -> Place<'_> {
-        let words = self.words.as_slice();
-        let (ancestors, active) = words.split_at_checked(usize::from(self.ancestors)).unwrap_or((words, &[]));
-        Place { row: self, number: self.number.unwrap_or(NONE), ancestors, active: active.as_chunks::<2>().0 }
-    }
-
-    pub(crate) fn set_ancestors(&mut self, ancestors: &[u32]) {
-        self.words.splice(0..usize::from(self.ancestors), ancestors);
-        // Levels are limited far below this (HIE-2).
-        self.ancestors = u16::try_from(ancestors.len()).unwrap_or(u16::MAX);
-    }
-
-    pub(crate) fn set_active(&mut self, group: u32, way: Option<Way>) {
-        let (from, bond) = (usize::from(self.ancestors), way.map(|way| Bond { way, children_only: false }));
-        let found = search(self.place().active, group);
-        set_pair(&mut self.words, from, found, group, bond);
-    }
+    found.is_ok()
 }
 
 /// What an organization is to those below it.
@@ -329,7 +210,7 @@ impl AboveRow {
     }
 
     #[inline]
-    fn pairs(&self) -> &Pairs {
+    fn pairs(&self) -> &Pairs<u32> {
         self.reaching.as_slice().as_chunks::<2>().0
     }
 
@@ -341,34 +222,16 @@ impl AboveRow {
 
     /// Whether one was there before.
     pub(crate) fn set_reaching(&mut self, group: u32, bond: Option<Bond>) -> bool {
-        let found = search(self.pairs(), group);
-        set_pair(&mut self.reaching, 0, found, group, bond);
-        found.is_ok()
+        let mut bonds: SmallVec<[(u32, Bond); 4]> = self.bonds().collect();
+        let before = put(&mut bonds, group, bond.map(|bond| (group, bond)), |(group, _)| *group);
+        self.reaching = bonds.iter().flat_map(|(group, bond)| [*group, bond.pack()]).collect();
+        before
     }
 
-    pub(crate) fn reaching_pairs(&self) -> impl Iterator<Item = (u32, Bond)> + '_ {
-        unpacked(self.pairs())
+    /// The groups whose links to here reach further down, with how.
+    pub(crate) fn bonds(&self) -> impl Iterator<Item = (u32, Bond)> + '_ {
+        self.pairs().iter().map(|[group, word]| (*group, Bond::unpack(*word)))
     }
-}
-
-fn set_pair<const N: usize>(
-    words: &mut Words<N>,
-    from: usize,
-    found: Result<usize, usize>,
-    group: u32,
-    bond: Option<Bond>,
-) {
-    let (Ok(place) | Err(place)) = found;
-    let start = from.saturating_add(place.saturating_mul(2));
-    let end = start.saturating_add(if found.is_ok() { 2 } else { 0 });
-    match bond {
-        Some(bond) => words.splice(start..end, &[group, bond.pack()]),
-        None => words.splice(start..end, &[]),
-    }
-}
-
-fn unpacked(pairs: &Pairs) -> impl Iterator<Item = (u32, Bond)> + '_ {
-    pairs.iter().map(|[group, word]| (*group, Bond::unpack(*word)))
 }
 
 /// A group: where it lives, what it gives, and what it is nested in.
@@ -411,12 +274,10 @@ impl GroupRow {
 
     /// Whether anything changed.
     pub(crate) fn set_outer(&mut self, outer: u32, is_in: bool) -> bool {
-        match (self.outer().binary_search(&outer), is_in) {
-            (Err(place), true) => self.outer.splice(place..place, &[outer]),
-            (Ok(place), false) => self.outer.splice(place..place.saturating_add(1), &[]),
-            _ => return false,
-        }
-        true
+        let mut all: SmallVec<[u32; 4]> = SmallVec::from_slice(self.outer());
+        let before = put(&mut all, outer, is_in.then_some(outer), |outer| *outer);
+        self.outer = all.into_iter().collect();
+        before != is_in
     }
 }
 

@@ -29,14 +29,14 @@ pub(crate) struct Trie<R> {
     root: Node<R>,
 }
 
-/// A table that is probed in order, or 64 of them chosen by six bits of the hash.
+/// A table that is probed in order, or 32 of them chosen by five bits of the hash.
 #[derive(Clone, Debug)]
 enum Node<R> {
     Table { used: usize, rows: Arc<[R]> },
     Branch(Arc<[Node<R>]>),
 }
 
-const BITS: u32 = 6;
+const BITS: u32 = 5;
 const CHILDREN: u64 = 1 << BITS;
 /// A table of more rows is split, so that a write copies no more than this.
 const MOST_ROWS: usize = 256;

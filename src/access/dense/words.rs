@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 /// A list of numbers. Cloning a long one shares it, so that copying a page of rows costs the
 /// same whatever they hold.
 #[derive(Clone, Debug)]
@@ -32,21 +34,19 @@ impl<const INLINE: usize> Words<INLINE> {
             Self::Shared(words) => size_of_val(&**words),
         }
     }
+}
 
-    /// Puts `new` in place of the words of `range`, which lies within the list.
-    pub(crate) fn splice(&mut self, range: std::ops::Range<usize>, new: &[u32]) {
-        let old = self.as_slice();
-        let (before, after) = (old.get(..range.start).unwrap_or(old), old.get(range.end..).unwrap_or_default());
-        let spliced = before.iter().chain(new).chain(after).copied();
-        let len = before.len().saturating_add(new.len()).saturating_add(after.len());
-        *self = match u8::try_from(len) {
-            Ok(short) if len <= INLINE => {
-                let mut words = [0; INLINE];
-                words.iter_mut().zip(spliced).for_each(|(place, word)| *place = word);
-                Self::Inline(short, words)
+impl<const INLINE: usize> FromIterator<u32> for Words<INLINE> {
+    fn from_iter<I: IntoIterator<Item = u32>>(words: I) -> Self {
+        let words: SmallVec<[u32; 16]> = words.into_iter().collect();
+        match u8::try_from(words.len()) {
+            Ok(short) if words.len() <= INLINE => {
+                let mut inline = [0; INLINE];
+                inline.iter_mut().zip(words).for_each(|(place, word)| *place = word);
+                Self::Inline(short, inline)
             }
-            _ => Self::Shared(spliced.collect()),
-        };
+            _ => Self::Shared(words.as_slice().into()),
+        }
     }
 }
 
@@ -55,20 +55,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_splices_as_a_vector_does() {
-        let (mut words, mut plain) = (Words::<5>::default(), Vec::new());
-        for number in 0..40_u32 {
-            let middle = plain.len() / 2;
-            words.splice(middle..middle, &[number, number + 100]);
-            plain.splice(middle..middle, [number, number + 100]);
+    fn it_holds_what_a_vector_holds() {
+        for len in 0..40 {
+            let plain: Vec<u32> = (100..100 + len).collect();
+            let words: Words<5> = plain.iter().copied().collect();
             assert_eq!(words.as_slice(), plain);
+            assert_eq!(matches!(words, Words::Inline(..)), len <= 5, "a short list is in place");
         }
-        while !plain.is_empty() {
-            let last = plain.len() - 1;
-            words.splice(last..last + 1, &[]);
-            plain.pop();
-            assert_eq!(words.as_slice(), plain);
-        }
-        assert!(matches!(words, Words::Inline(0, _)), "a list that became short is in place again");
     }
 }
