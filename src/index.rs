@@ -3,14 +3,16 @@
 //! It stores edges, not their product: principal to groups, group to links. The tree changes
 //! its state only through the methods here, so that state and index cannot come apart;
 //! [`Index::derive`] builds the same from the state alone, for the examination and the tests
-//! (AUD-5).
+//! (AUD-5), and for a tree that is loaded from a snapshot.
+
+mod derive;
 
 use std::collections::BTreeSet;
 
 use imbl::{OrdMap, OrdSet};
 
 use crate::access::dense::DenseIndex;
-use crate::address::AddressKey;
+use crate::address::{Address, AddressKey};
 use crate::group::Group;
 use crate::id::{
     Bounds, GroupId, InvitationId, LinkId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId,
@@ -85,29 +87,6 @@ impl PartialEq for Index {
 }
 
 impl Index {
-    /// The index of a tree's primary state, from nothing.
-    pub(crate) fn derive(tree: &OrganizationTree) -> Self {
-        let mut bare = tree.clone();
-        bare.index = Self::default();
-        bare.put_subscription(tree.subscription.clone());
-        tree.organizations.values().for_each(|organization| bare.put_organization(organization.clone()));
-        tree.principals.iter().for_each(|(id, principal)| bare.put_principal(*id, *principal));
-        tree.members.iter().for_each(|((organization, principal), member)| {
-            bare.put_member(*organization, *principal, member.clone());
-        });
-        tree.roles.values().for_each(|role| bare.put_role(role.clone()));
-        tree.groups.values().for_each(|group| bare.put_group(group.clone()));
-        tree.links.values().for_each(|link| bare.put_link(link.clone()));
-        tree.invitations.values().for_each(|invitation| bare.put_invitation(invitation.clone()));
-        tree.projects.values().for_each(|project| bare.put_project(project.clone()));
-        tree.offers.values().for_each(|offer| bare.put_offer(offer.clone()));
-        tree.shares.values().for_each(|share| bare.put_share(share.clone()));
-        tree.policies.values().for_each(|policy| bare.put_policy(policy.clone()));
-        tree.supports.values().for_each(|support| bare.put_support(support.clone()));
-        tree.records.iter().for_each(|(key, record)| bare.put_record(*key, Some(record.clone())));
-        bare.index
-    }
-
     /// The organizations to which an engineer of the operator's has support access.
     pub(crate) fn supported_by(&self, engineer: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
         let row = (engineer, OrganizationId::MIN)..=(engineer, OrganizationId::MAX);
@@ -121,6 +100,15 @@ impl Index {
         B: Ord + Clone + Bounds,
     {
         set.range((first.clone(), B::MIN)..=(first, B::MAX)).map(|(_, second)| second)
+    }
+}
+
+/// The address in a record, by which it is found.
+fn address_of(record: &Record) -> Option<&AddressKey> {
+    match record {
+        Record::Person(person) => person.address.as_ref().map(Address::key),
+        Record::Invitee(address) => Some(address.key()),
+        Record::Description(_) | Record::Secret(_) | Record::Reason { .. } => None,
     }
 }
 
@@ -437,17 +425,12 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_record(&mut self, key: RecordKey, record: Option<Record>) {
-        let indexed = |record: &Record| match record {
-            Record::Person(person) => person.address.as_ref().map(|address| address.key().clone()),
-            Record::Invitee(address) => Some(address.key().clone()),
-            Record::Description(_) | Record::Secret(_) | Record::Reason { .. } => None,
-        };
-        if let Some(old) = self.records.remove(&key).as_ref().and_then(indexed) {
-            self.index.addresses.remove(&(old, key));
+        if let Some(old) = self.records.remove(&key).as_ref().and_then(address_of) {
+            self.index.addresses.remove(&(old.clone(), key));
         }
         if let Some(record) = record {
-            if let Some(address) = indexed(&record) {
-                self.index.addresses.insert((address, key));
+            if let Some(address) = address_of(&record) {
+                self.index.addresses.insert((address.clone(), key));
             }
             self.records.insert(key, record);
         }

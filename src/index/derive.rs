@@ -1,0 +1,98 @@
+//! The index made at once from the state alone: what is in order is gathered, sorted and then
+//! put in, so that every insertion falls beside the one before.
+
+use std::collections::BTreeSet;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::{Belonging, Index, address_of};
+use crate::access::dense::DenseIndex;
+use crate::principal::Principal;
+use crate::tree::OrganizationTree;
+
+impl Index {
+    /// The index of a tree's primary state, from nothing.
+    pub(crate) fn derive(tree: &OrganizationTree) -> Self {
+        let organizations = || tree.organizations.values();
+        let groups = || tree.groups.values();
+        let invitations = || tree.invitations.values();
+        let mut memberships: Vec<_> =
+            tree.members.iter().map(|((place, principal), member)| (*principal, *place, member)).collect();
+        memberships.sort_unstable_by_key(|(principal, place, _)| (*principal, *place));
+        let mut supported: OrdMap<_, BTreeSet<_>> = OrdMap::new();
+        for support in tree.supports.values() {
+            supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
+        }
+        let mut index = Self {
+            children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
+            slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
+            belongings: belongings(tree),
+            memberships: memberships.iter().map(|(principal, place, _)| (*principal, *place)).collect(),
+            groups_of: sorted(groups().flat_map(|group| group.members.iter().map(|member| (*member, group.id)))),
+            owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
+            link_at: sorted_map(tree.links.values().map(|link| ((link.group, link.target), link.id))),
+            tokens: sorted_map(invitations().flat_map(|sent| sent.tokens().map(|token| (token, sent.id)))),
+            sendings: sorted(invitations().flat_map(|sent| sent.sendings.iter().map(|sending| (sending.at, sent.id)))),
+            supported,
+            addresses: sorted(
+                tree.records.iter().filter_map(|(key, record)| Some((address_of(record)?.clone(), *key))),
+            ),
+            dense: DenseIndex::default(),
+        };
+        index.dense.links_stand = tree.links_window();
+        organizations().for_each(|organization| index.dense.put_organization(organization));
+        for (id, principal) in &tree.principals {
+            index.dense.set_known(*id, *principal != Principal::Erased);
+        }
+        // One principal after the other, so that each row is written while it is near.
+        for (principal, place, member) in memberships {
+            index.dense.put_member(&tree.domain.catalog, place, principal, member);
+        }
+        index.derive_things(tree);
+        index
+    }
+
+    /// The rows of roles, groups, links and support access.
+    fn derive_things(&mut self, tree: &OrganizationTree) {
+        let (catalog, dense) = (&tree.domain.catalog, &mut self.dense);
+        tree.roles.values().for_each(|role| dense.put_role(catalog, role));
+        tree.groups.values().for_each(|group| dense.put_group(catalog, group));
+        for (participant, group) in &self.groups_of {
+            dense.set_participant(*group, *participant, true);
+        }
+        tree.links.values().for_each(|link| dense.put_link(catalog, link));
+        for (engineer, _) in self.supported.keys() {
+            dense.set_engineer(*engineer, true);
+        }
+    }
+}
+
+/// What lives in each organization, or reaches it.
+fn belongings(tree: &OrganizationTree) -> OrdSet<(crate::id::OrganizationId, Belonging)> {
+    let roles = tree.roles.values().map(|role| (role.organization, Belonging::Role(role.id)));
+    let groups = tree.groups.values().map(|group| (group.organization, Belonging::Group(group.id)));
+    let links = tree
+        .links
+        .values()
+        .flat_map(|link| [(link.source, Belonging::LinkOut(link.id)), (link.target, Belonging::LinkIn(link.id))]);
+    let invitations = tree.invitations.values().map(|sent| (sent.organization, Belonging::Invitation(sent.id)));
+    let projects = tree.projects.values().map(|project| (project.organization, Belonging::Project(project.id)));
+    let offers = tree.offers.values().map(|offer| (offer.organization, Belonging::Offer(offer.id)));
+    let shares = tree.shares.values().map(|share| (share.target, Belonging::ShareIn(share.resource)));
+    let policies = tree.policies.values().map(|policy| (policy.organization, Belonging::Policy(policy.id)));
+    let supports = tree.supports.values().map(|support| (support.organization, Belonging::Support(support.id)));
+    let things = roles.chain(groups).chain(links).chain(invitations).chain(projects);
+    sorted(things.chain(offers).chain(shares).chain(policies).chain(supports))
+}
+
+fn sorted<T: Ord + Clone>(items: impl Iterator<Item = T>) -> OrdSet<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.into_iter().collect()
+}
+
+fn sorted_map<K: Ord + Clone, V: Ord + Clone>(rows: impl Iterator<Item = (K, V)>) -> OrdMap<K, V> {
+    let mut rows: Vec<(K, V)> = rows.collect();
+    rows.sort_unstable();
+    rows.into_iter().collect()
+}
