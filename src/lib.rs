@@ -110,6 +110,7 @@ mod schedule;
 mod secret;
 mod setting;
 mod settings;
+mod snapshot;
 mod subscription;
 mod support;
 mod support_state;
@@ -198,9 +199,9 @@ pub use relocation::{MoveOrganization, RelocationError};
 pub use repository::conformance;
 pub use repository::{
     BoxError, BoxFuture, BoxedRepository, Carried, ClaimRefusal, Claimed, Commit, CommitError, CommitRefusal,
-    DynRepository, Fingerprint, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase, Page, Placement,
-    Portable, Receipt, Repository, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError, ShardedRepository,
-    TreeMove,
+    DynRepository, Fingerprint, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase,
+    Page, Placement, Portable, Receipt, Repository, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError,
+    ShardedRepository, TreeMove,
 };
 pub use resource::{Flow, ResourceError, ResourceEvent, ResourceKind, Share, ShareResource, UnshareResource};
 pub use review::{AccessReview, ApplyReview, ReviewError, Verdict};
@@ -217,6 +218,7 @@ pub use settings::{
     AuthenticationKind, ChangeTreeSettings, ConfigureAuthentication, InvalidLevelLimit, LevelLimit, SettingsError,
     SettingsEvent, TreeSettings,
 };
+pub use snapshot::{Snapshot, SnapshotError};
 pub use subscription::{
     Feature, Plan, RecordSubscription, Subscription, SubscriptionError, SubscriptionEvent, SubscriptionStatus,
     UsageLimit, UsageLimits,

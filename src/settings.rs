@@ -92,7 +92,8 @@ impl fmt::Display for AuthenticationKind {
 }
 
 /// The settings of a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TreeSettings {
     /// How many levels it may have.
     pub levels: LevelLimit,

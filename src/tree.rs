@@ -54,9 +54,9 @@ pub struct Domain {
 #[derive(Clone, PartialEq)]
 pub struct OrganizationTree {
     pub(crate) domain: Arc<Domain>,
-    root: OrganizationId,
-    version: Version,
-    at: Timestamp,
+    pub(crate) root: OrganizationId,
+    pub(crate) version: Version,
+    pub(crate) at: Timestamp,
     pub(crate) settings: TreeSettings,
     pub(crate) subscription: Option<Subscription>,
     pub(crate) organizations: OrdMap<OrganizationId, Organization>,

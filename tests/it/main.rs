@@ -42,6 +42,7 @@ mod repository;
 mod roster;
 mod schedule;
 mod setting;
+mod snapshot;
 mod support;
 mod support_access;
 mod things;

@@ -955,6 +955,7 @@ fn what_is_passed_down_is_what_a_naive_model_says() {
             pair.compare();
         }
         assert!(pair.world.replayed() == pair.world.tree);
+        snapshots_lead_to(&pair.world.tree, &pair.world.log);
         let [taken, refused, answers] = totals.get();
         totals.set([taken + pair.taken, refused + pair.refused, answers + pair.answers]);
         Ok(())

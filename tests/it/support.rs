@@ -1,6 +1,7 @@
 //! A small world for tests: a tree that commits at once, a clock that is set, ids by number.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bailiwick::*;
@@ -284,5 +285,25 @@ impl World {
         let source = self.tree.group(group).unwrap().organization();
         self.run(ada(), source, &LinkGroup { link, source, group, target, terms }).unwrap();
         link
+    }
+}
+
+/// Checks that snapshots of the versions of a tree, loaded with the records as they are now and
+/// caught up, are the tree; each is written as bytes in between.
+pub fn snapshots_lead_to(tree: &OrganizationTree, log: &[Changes]) {
+    let domain = tree.domain().clone();
+    let records: BTreeMap<RecordKey, Option<Record>> =
+        log.iter().flat_map(|changes| changes.records.iter().cloned()).collect();
+    let records = || records.iter().filter_map(|(key, record)| Some((*key, record.clone()?)));
+    for length in [0, log.len() / 3, log.len() * 2 / 3, log.len()] {
+        let (before, after) = log.split_at(length);
+        let before = before.iter().map(|changes| &changes.recorded);
+        let before = OrganizationTree::replay(tree.root(), domain.clone(), before, []).unwrap();
+        let written = before.snapshot().unwrap();
+        let kept = Snapshot::new(written.root(), written.version(), written.bytes().to_vec());
+        let mut loaded = OrganizationTree::from_snapshot(domain.clone(), &kept, records()).unwrap();
+        assert_eq!(loaded.version(), before.version());
+        after.iter().for_each(|changes| loaded.advance(&changes.recorded).unwrap());
+        assert!(loaded == *tree, "from a snapshot at version {length} it is another tree");
     }
 }

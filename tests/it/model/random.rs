@@ -652,7 +652,8 @@ impl Pair {
         Ok(())
     }
 
-    /// What was recorded makes the same tree again, also after it went through JSON.
+    /// What was recorded makes the same tree again, also after it went through JSON, and from
+    /// a snapshot on.
     fn replays(&mut self) -> Result<(), TestCaseError> {
         let commits: Vec<Recorded> = self.log.iter().map(|changes| changes.recorded.clone()).collect();
         let records = || self.log.iter().flat_map(|changes| changes.records.clone());
@@ -668,6 +669,7 @@ impl Pair {
         }
         let again = OrganizationTree::replay(root(), domain, &read, records()).unwrap();
         prop_assert!(again == self.tree, "read back and replayed, it is another tree");
+        snapshots_lead_to(&self.tree, &self.log);
         self.counts.replays += 1;
         Ok(())
     }
