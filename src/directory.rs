@@ -5,6 +5,8 @@
 //! as a token, so that a check elsewhere can ask for a tree at least that fresh. Trees fill
 //! from committed records only (abuse case 101).
 
+mod loading;
+
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::organization::OrganizationError;
 use crate::refusal::{Refusal, RuleError};
 use crate::relocation::RelocationError;
 use crate::repository::{Commit, CommitError, CommitRefusal, Receipt, Repository};
+use crate::snapshot::SnapshotError;
 use crate::transfer::{AttachOrganization, DetachOrganization};
 use crate::tree::{Domain, OrganizationTree, OutOfOrder};
 
@@ -56,6 +59,9 @@ pub enum DirectoryError<E, S> {
         /// How often it was decided.
         attempts: u32,
     },
+    /// The tree cannot be written as a snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// What is stored does not follow from what was read.
     #[error("what is stored is not in order: {0}")]
     OutOfOrder(#[from] OutOfOrder),
@@ -145,30 +151,6 @@ impl<R: Repository> Directory<R> {
     /// A reader of the trees kept here, for one thread.
     pub fn reader(&self) -> Reader<'_> {
         Reader::new(&self.forest)
-    }
-
-    pub(crate) async fn current<E>(
-        &self,
-        root: OrganizationId,
-    ) -> Result<OrganizationTree, DirectoryError<E, R::Error>> {
-        let (mut tree, mut placed) = (self.cached(root), Vec::new());
-        loop {
-            let page = self.repository.read(root, tree.version(), PAGE).await.map_err(DirectoryError::Storage)?;
-            for commit in &page.commits {
-                tree.advance(commit)?;
-                placed.extend(commit.placements().map(|placement| placement.organization));
-            }
-            page.records.into_iter().for_each(|(key, record)| tree.absorb(key, record));
-            // Abuse case 109: a page that ends early must not look like the last.
-            if tree.version() >= page.head {
-                break;
-            }
-            if page.commits.is_empty() {
-                return Err(DirectoryError::NotYet { root, wanted: page.head, found: tree.version() });
-            }
-        }
-        self.keep(&tree, &placed);
-        Ok(tree)
     }
 
     /// The tree kept here, if it is at `version` or later; otherwise caught up, and refused if

@@ -199,7 +199,7 @@ pub use relocation::{MoveOrganization, RelocationError};
 pub use repository::conformance;
 pub use repository::{
     BoxError, BoxFuture, BoxedRepository, Carried, ClaimRefusal, Claimed, Commit, CommitError, CommitRefusal,
-    DynRepository, Fingerprint, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase,
+    DynRepository, Fingerprint, KeptSnapshot, MemoryError, MemoryRepository, MemoryShardMap, MoveNumber, MovePhase,
     Page, Placement, Portable, Receipt, Repository, ShardClaim, ShardId, ShardMap, ShardPlace, ShardedError,
     ShardedRepository, TreeMove,
 };

@@ -8,9 +8,10 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Commit, CommitError, Page, Receipt, Repository};
+use super::{Commit, CommitError, KeptSnapshot, Page, Receipt, Repository};
 use crate::event::Version;
 use crate::id::{CommitKey, OrganizationId};
+use crate::snapshot::Snapshot;
 
 /// A boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -67,6 +68,12 @@ pub trait DynRepository: Send + Sync {
         after: Option<OrganizationId>,
         limit: NonZeroU32,
     ) -> BoxFuture<'_, Result<Vec<OrganizationId>, BoxError>>;
+
+    /// See [`Repository::keep_snapshot`].
+    fn keep_snapshot_boxed(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), BoxError>>;
+
+    /// See [`Repository::snapshot`].
+    fn snapshot_boxed(&self, root: OrganizationId) -> BoxFuture<'_, Result<Option<KeptSnapshot>, BoxError>>;
 }
 
 impl<R: Repository> DynRepository for R {
@@ -107,6 +114,14 @@ impl<R: Repository> DynRepository for R {
         limit: NonZeroU32,
     ) -> BoxFuture<'_, Result<Vec<OrganizationId>, BoxError>> {
         Box::pin(async move { self.roots(after, limit).await.map_err(BoxError::new) })
+    }
+
+    fn keep_snapshot_boxed(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(async move { self.keep_snapshot(snapshot).await.map_err(BoxError::new) })
+    }
+
+    fn snapshot_boxed(&self, root: OrganizationId) -> BoxFuture<'_, Result<Option<KeptSnapshot>, BoxError>> {
+        Box::pin(async move { self.snapshot(root).await.map_err(BoxError::new) })
     }
 }
 
@@ -166,5 +181,13 @@ impl Repository for BoxedRepository {
 
     async fn roots(&self, after: Option<OrganizationId>, limit: NonZeroU32) -> Result<Vec<OrganizationId>, BoxError> {
         self.0.roots_boxed(after, limit).await
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), BoxError> {
+        self.0.keep_snapshot_boxed(snapshot).await
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, BoxError> {
+        self.0.snapshot_boxed(root).await
     }
 }

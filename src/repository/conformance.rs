@@ -42,6 +42,7 @@
 
 mod reading;
 mod sample;
+mod snapshots;
 mod subject;
 mod writing;
 
@@ -171,6 +172,12 @@ sentences! {
         writing::not_written_is_certain;
     R18: "answers the receipt of a key that it has, and none for another",
         reading::receipts;
+    R19: "answers the last snapshot of a tree that it was given, whole and unchanged, or none",
+        snapshots::whole_or_none;
+    R20: "answers with a snapshot every record of its tree as it stands now, and none that is erased",
+        snapshots::present_records;
+    R21: "keeps a snapshot only of a version that its tree is at, and replaces it by one of the same or a later version",
+        snapshots::no_version_before_or_ahead;
 }
 
 impl fmt::Display for Sentence {

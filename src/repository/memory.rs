@@ -7,11 +7,13 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{
-    Carried, Commit, CommitError, CommitRefusal, Fingerprint, MoveNumber, Page, Portable, Receipt, Repository,
+    Carried, Commit, CommitError, CommitRefusal, Fingerprint, KeptSnapshot, MoveNumber, Page, Portable, Receipt,
+    Repository,
 };
 use crate::event::{Changes, Recorded, Version};
 use crate::id::{CommitKey, OrganizationId};
 use crate::person::{Record, RecordKey};
+use crate::snapshot::Snapshot;
 
 /// What goes wrong in a [`MemoryRepository`].
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +84,7 @@ struct Tree {
     commits: Vec<(Recorded, Vec<RecordKey>)>,
     /// Each record as it was last written, and by which version.
     records: BTreeMap<RecordKey, (Version, Option<Record>)>,
+    snapshot: Option<Snapshot>,
 }
 
 impl MemoryRepository {
@@ -140,6 +143,17 @@ impl Repository for MemoryRepository {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let stored = self.stored()?;
         Ok(stored.trees.range((from, Bound::Unbounded)).map(|(root, _)| *root).take(size(limit)).collect())
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), MemoryError> {
+        if let Some(tree) = self.stored()?.trees.get_mut(&snapshot.root()) {
+            tree.keep_snapshot(snapshot);
+        }
+        Ok(())
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, MemoryError> {
+        Ok(self.stored()?.trees.get(&root).and_then(Tree::snapshot))
     }
 }
 
@@ -294,6 +308,18 @@ impl Tree {
             records.extend(self.last_written(recorded.version, keys));
         }
         Page { commits, records: records.into_iter().collect(), head: self.head() }
+    }
+
+    fn keep_snapshot(&mut self, snapshot: Snapshot) {
+        let kept = self.snapshot.as_ref().map(Snapshot::version).unwrap_or_default();
+        if (kept..=self.head()).contains(&snapshot.version()) {
+            self.snapshot = Some(snapshot);
+        }
+    }
+
+    fn snapshot(&self) -> Option<KeptSnapshot> {
+        let records = self.records.iter().filter_map(|(key, (_, record))| Some((*key, record.clone()?)));
+        Some(KeptSnapshot { snapshot: self.snapshot.clone()?, records: records.collect() })
     }
 
     /// R8: a record that a later commit wrote again comes with the page of that one.

@@ -23,6 +23,13 @@
 //! | R16 | leaves, when a commit's future is dropped half way, all of it or nothing |
 //! | R17 | answers a failed commit with [`CommitError::NotWritten`] only if it is certainly not there and never will be; otherwise with [`CommitError::Unknown`] |
 //! | R18 | answers the receipt of a key that it has, and none for another |
+//! | R19 | answers the last snapshot of a tree that it was given, whole and unchanged, or none |
+//! | R20 | answers with a snapshot every record of its tree as it stands now, and none that is erased |
+//! | R21 | keeps a snapshot only of a version that its tree is at, and replaces it by one of the same or a later version |
+//!
+//! Snapshots are for quick starts and can be thrown away at any time. A repository that keeps
+//! none leaves [`Repository::keep_snapshot`] and [`Repository::snapshot`] as they are: it is
+//! slower to load from, and nothing else.
 
 mod boxed;
 #[cfg(feature = "conformance")]
@@ -40,6 +47,7 @@ use sha2::{Digest, Sha256};
 use crate::event::{Changes, Event, Recorded, Version};
 use crate::id::{CommitKey, OrganizationId};
 use crate::person::{Record, RecordKey};
+use crate::snapshot::Snapshot;
 
 pub use boxed::{BoxError, BoxFuture, BoxedRepository, DynRepository};
 pub use memory::{MemoryError, MemoryRepository};
@@ -206,6 +214,15 @@ pub struct Page {
     pub head: Version,
 }
 
+/// A snapshot that was kept, and what it does not hold itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSnapshot {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Every record of the tree as it stands now, whichever commit wrote it; none that is erased.
+    pub records: Vec<(RecordKey, Record)>,
+}
+
 /// Stores commits. See the [module](self) for the contract.
 ///
 /// ```
@@ -248,6 +265,20 @@ pub trait Repository: Send + Sync {
         after: Option<OrganizationId>,
         limit: NonZeroU32,
     ) -> impl Future<Output = Result<Vec<OrganizationId>, Self::Error>> + Send;
+
+    /// Keeps a snapshot of a tree in place of the one before (R19, R21). By default none
+    /// is kept.
+    fn keep_snapshot(&self, _snapshot: Snapshot) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// The snapshot of a tree that is kept, if any, with the tree's records (R19, R20).
+    fn snapshot(
+        &self,
+        _root: OrganizationId,
+    ) -> impl Future<Output = Result<Option<KeptSnapshot>, Self::Error>> + Send {
+        std::future::ready(Ok(None))
+    }
 }
 
 impl Recorded {

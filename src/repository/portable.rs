@@ -60,7 +60,7 @@ impl MoveNumber {
 /// | P2 | exports the commits of a fenced tree in order, whole, with the records and organizations that are theirs still |
 /// | P3 | imports what follows its head, all or nothing, into a tree that is fenced or was never there, and skips what it has; the tree is fenced then |
 /// | P4 | opens a tree with everything that was imported, as if it had been committed there |
-/// | P5 | clears a fenced tree: its head is zero, its page empty, nothing of its records is left, none of its organizations is in it, it is in no list of trees; the receipts of its keys stay, and so does the fence |
+/// | P5 | clears a fenced tree: its head is zero, its page empty, nothing of its records is left, nor a snapshot of it, none of its organizations is in it, it is in no list of trees; the receipts of its keys stay, and so does the fence |
 pub trait Portable: Repository {
     /// Lets nothing more be committed to a tree (P1), and answers its head.
     fn fence(

@@ -26,9 +26,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::num::NonZeroU32;
 
-use super::{Commit, CommitError, Page, Receipt, Repository};
+use super::{Commit, CommitError, KeptSnapshot, Page, Receipt, Repository};
 use crate::event::Version;
 use crate::id::{CommitKey, OrganizationId};
+use crate::snapshot::Snapshot;
 
 pub use map::{ClaimRefusal, Claimed, MovePhase, ShardClaim, ShardId, ShardMap, ShardPlace, TreeMove};
 pub use memory::MemoryShardMap;
@@ -341,6 +342,17 @@ impl<R: Repository, M: ShardMap> Repository for ShardedRepository<R, M> {
             }
         }
         Err(ShardedError::Moving { root })
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), Self::Error> {
+        let Some((shard, repository)) = self.home(snapshot.root()).await? else { return Ok(()) };
+        repository.keep_snapshot(snapshot).await.map_err(|error| ShardedError::Shard { shard, error })
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, Self::Error> {
+        // A tree that has just left has no snapshot where it was, and one is not needed.
+        let Some((shard, repository)) = self.home(root).await? else { return Ok(None) };
+        repository.snapshot(root).await.map_err(|error| ShardedError::Shard { shard, error })
     }
 
     async fn root_of(&self, organization: OrganizationId) -> Result<Option<OrganizationId>, Self::Error> {

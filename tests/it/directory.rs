@@ -17,6 +17,7 @@ const ANSWER_LOST_TWICE: u8 = 2;
 const NOT_WRITTEN: u8 = 3;
 const ENDS_EARLY: u8 = 4;
 const GAP: u8 = 5;
+const NO_SNAPSHOT: u8 = 6;
 
 /// Memory behind a wire that fails as it is told, and notes what is read.
 #[derive(Default)]
@@ -24,6 +25,8 @@ struct Wire {
     inner: MemoryRepository,
     mode: AtomicU8,
     reads: Mutex<Vec<Version>>,
+    /// What is answered in place of the snapshot that is kept.
+    doctored: Mutex<Option<KeptSnapshot>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,18 @@ impl Repository for Wire {
 
     async fn roots(&self, after: Option<OrganizationId>, limit: NonZeroU32) -> Result<Vec<OrganizationId>, Broken> {
         self.inner.roots(after, limit).await.map_err(|_| Broken)
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), Broken> {
+        self.inner.keep_snapshot(snapshot).await.map_err(|_| Broken)
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, Broken> {
+        if self.mode.load(Ordering::SeqCst) == NO_SNAPSHOT {
+            return Err(Broken);
+        }
+        let kept = self.inner.snapshot(root).await.map_err(|_| Broken)?;
+        Ok(self.doctored.lock().unwrap().clone().or(kept))
     }
 }
 
@@ -432,4 +447,92 @@ fn its_futures_can_be_sent_between_threads() {
     sent(directory.execute_draft(root, &context, |draft: &mut Draft| draft.run(&subscribe)));
     sent(directory.detach(root, &context, &DetachOrganization { organization: root, sever: false }));
     sent(directory.tree(root));
+}
+
+/// A directory of five commits with a snapshot of the first four, and what is in it.
+fn with_a_snapshot() -> (Directory<Wire>, OrganizationTree, KeptSnapshot) {
+    let directory = directory();
+    block_on(directory.execute(root(), &as_ada(20), &add(2))).unwrap();
+    block_on(directory.execute(root(), &as_ada(21), &grant(2, "backups.view"))).unwrap();
+    assert_eq!(block_on(directory.keep_snapshot(root())).unwrap(), Version::new(4));
+    let person = Person::named(name("Sentinel"));
+    let add = AddMember { organization: root(), principal: principal(3), person: Some(person) };
+    block_on(directory.execute(root(), &as_ada(22), &add)).unwrap();
+    let tree = block_on(directory.tree(root())).unwrap();
+    let kept = block_on(directory.repository().inner.snapshot(root())).unwrap().unwrap();
+    (directory, tree, kept)
+}
+
+/// The same repository in another process.
+fn started_anew(directory: Directory<Wire>) -> Directory<Wire> {
+    let repository = directory.into_repository();
+    repository.reads.lock().unwrap().clear();
+    Directory::new(repository, domain())
+}
+
+#[test]
+fn a_start_begins_at_the_snapshot() {
+    let (directory, tree, _) = with_a_snapshot();
+    let directory = started_anew(directory);
+    assert!(block_on(directory.tree(root())).unwrap() == tree);
+    assert_eq!(*directory.repository().reads.lock().unwrap(), [Version::new(4)]);
+    let found = directory.reader().tree_of(root()).map(OrganizationTree::version);
+    assert_eq!(found, Some(Version::new(5)), "its organizations are found");
+    assert!(block_on(directory.tree(root())).unwrap() == tree);
+    assert_eq!(directory.repository().reads.lock().unwrap().last(), Some(&Version::new(5)), "it is loaded once");
+}
+
+#[test]
+fn a_snapshot_that_is_of_no_use_is_passed_over() {
+    let (_, _, kept) = with_a_snapshot();
+    let ahead = {
+        let (directory, ..) = with_a_snapshot();
+        (6..9_u128)
+            .for_each(|number| drop(block_on(directory.execute(root(), &as_ada(number * 10), &add(number))).unwrap()));
+        block_on(directory.keep_snapshot(root())).unwrap();
+        block_on(directory.repository().inner.snapshot(root())).unwrap().unwrap()
+    };
+    let (version, bytes) = (kept.snapshot.version(), kept.snapshot.bytes());
+    let of_another = {
+        let other = founded_elsewhere();
+        KeptSnapshot { snapshot: other.snapshot().unwrap(), records: Vec::new() }
+    };
+    let with = |snapshot| KeptSnapshot { snapshot, ..kept.clone() };
+    let damaged = with(Snapshot::new(root(), version, bytes[..bytes.len() - 1].to_vec()));
+    let later = with(Snapshot::new(root(), version, [&[9], &bytes[1..]].concat()));
+    for (why, doctored) in [("ahead", ahead), ("of another", of_another), ("damaged", damaged), ("later", later)] {
+        let (directory, tree, _) = with_a_snapshot();
+        directory.repository().doctored.lock().unwrap().replace(doctored);
+        let directory = started_anew(directory);
+        assert!(block_on(directory.tree(root())).unwrap() == tree, "{why}");
+        assert!(directory.repository().reads.lock().unwrap().contains(&Version::ZERO), "{why}: the log was read");
+    }
+    let (directory, tree, _) = with_a_snapshot();
+    set(&directory, NO_SNAPSHOT);
+    assert!(block_on(started_anew(directory).tree(root())).unwrap() == tree);
+}
+
+/// A tree of another root.
+fn founded_elsewhere() -> OrganizationTree {
+    World::founded(organization(77), "Elsewhere", ada()).tree
+}
+
+// spec: GDP-3
+// abuse: 89
+#[test]
+fn what_is_erased_after_a_snapshot_is_in_no_answer_and_stays_erased() {
+    let (directory, ..) = with_a_snapshot();
+    assert_eq!(block_on(directory.keep_snapshot(root())).unwrap(), Version::new(5));
+    let kept = || block_on(directory.repository().inner.snapshot(root())).unwrap().unwrap();
+    let text = |kept: &KeptSnapshot| serde_json::to_string(&kept.records).unwrap();
+    assert!(text(&kept()).contains("Sentinel"));
+    let erase = ErasePerson { root: root(), principal: principal(3), successors: Default::default() };
+    block_on(directory.execute(root(), &as_ada(30), &erase)).unwrap();
+    let (kept, tree) = (kept(), block_on(directory.tree(root())).unwrap());
+    assert_eq!(kept.snapshot.version(), Version::new(5), "the snapshot itself is as it was");
+    assert!(!text(&kept).contains("Sentinel"));
+    assert!(!kept.snapshot.bytes().windows(8).any(|window| window == b"Sentinel"));
+    let directory = started_anew(directory);
+    let again = block_on(directory.tree(root())).unwrap();
+    assert!(again == tree && again.person(principal(3)).is_none());
 }

@@ -11,7 +11,8 @@ use super::sample::{Sample, page_of};
 use super::{Failure, Harness};
 use crate::event::Version;
 use crate::id::{CommitKey, OrganizationId};
-use crate::repository::{Commit, CommitError, CommitRefusal, Page, Receipt, Repository};
+use crate::repository::{Commit, CommitError, CommitRefusal, KeptSnapshot, Page, Receipt, Repository};
+use crate::snapshot::Snapshot;
 
 /// The storage that one sentence is checked in.
 pub(super) struct Trial<'h, H: Harness> {
@@ -121,6 +122,14 @@ impl<H: Harness> Subject<'_, H> {
         limit: NonZeroU32,
     ) -> Result<Page, Failure> {
         self.harness.drive(self.repository.read(root, after, limit)).map_err(|error| storage(when, error))
+    }
+
+    pub(super) fn keep_snapshot(&self, when: &str, snapshot: &Snapshot) -> Result<(), Failure> {
+        self.harness.drive(self.repository.keep_snapshot(snapshot.clone())).map_err(|error| storage(when, error))
+    }
+
+    pub(super) fn snapshot(&self, when: &str, root: OrganizationId) -> Result<Option<KeptSnapshot>, Failure> {
+        self.harness.drive(self.repository.snapshot(root)).map_err(|error| storage(when, error))
     }
 
     pub(super) fn root_of(&self, when: &str, organization: OrganizationId) -> Result<Option<OrganizationId>, Failure> {

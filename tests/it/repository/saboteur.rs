@@ -11,8 +11,8 @@ use chrono::SubsecRound;
 
 use bailiwick::conformance::{Harness, HarnessError, Sentence};
 use bailiwick::{
-    Changes, Commit, CommitError, CommitKey, CommitRefusal, MemoryError, MemoryRepository, Name, OrganizationId, Page,
-    Person, Reason, Receipt, Record, Repository, Version,
+    Changes, Commit, CommitError, CommitKey, CommitRefusal, KeptSnapshot, MemoryError, MemoryRepository, Name,
+    OrganizationId, Page, Person, Reason, Receipt, Record, Repository, Snapshot, Version,
 };
 
 macro_rules! sabotages {
@@ -100,6 +100,18 @@ sabotages! {
         ReceiptForAnyKey,
         /// A receipt that names one of two trees.
         ReceiptOfOneSide;
+    R19: /// The last byte of a snapshot is lost.
+        SnapshotCut,
+        /// One snapshot is kept for all trees.
+        SnapshotOfAnotherTree;
+    R20: /// The records as they were when the snapshot was kept.
+        RecordsOfTheSnapshot,
+        /// A snapshot without its records.
+        SnapshotAlone;
+    R21: /// Whatever came last is kept.
+        EarlierSnapshotKept,
+        /// A snapshot is kept that is ahead of its tree.
+        SnapshotAhead;
 }
 
 /// A memory repository and its sabotage. Clones share what is stored.
@@ -111,6 +123,8 @@ pub(super) struct Saboteur {
     history: Arc<Mutex<Vec<Changes>>>,
     obstructed: Arc<AtomicBool>,
     leaked: Arc<AtomicBool>,
+    /// The last snapshot that was given, of any tree, and the records of its tree then.
+    last: Arc<Mutex<Option<KeptSnapshot>>>,
 }
 
 /// Leaks when it is dropped.
@@ -133,6 +147,7 @@ impl Harness for Sabotage {
             history: Arc::default(),
             obstructed: Arc::default(),
             leaked: Arc::default(),
+            last: Arc::default(),
         })
     }
 
@@ -333,6 +348,33 @@ impl Repository for Saboteur {
             _ => {}
         }
         Ok(roots)
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), MemoryError> {
+        let page = self.inner.read(snapshot.root(), Version::ZERO, NonZeroU32::MAX).await?;
+        let records = page.records.into_iter().filter_map(|(key, record)| Some((key, record?))).collect();
+        self.last.lock().unwrap().replace(KeptSnapshot { snapshot: snapshot.clone(), records });
+        self.inner.keep_snapshot(snapshot).await
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, MemoryError> {
+        let kept = self.inner.snapshot(root).await?;
+        let last = self.last.lock().unwrap().clone();
+        let of_root = |last: &KeptSnapshot| last.snapshot.root() == root;
+        Ok(match self.sabotage {
+            Sabotage::SnapshotCut => kept.map(|KeptSnapshot { snapshot, records }| {
+                let (_, bytes) = snapshot.bytes().split_last().unwrap();
+                KeptSnapshot { snapshot: Snapshot::new(root, snapshot.version(), bytes.to_vec()), records }
+            }),
+            Sabotage::SnapshotOfAnotherTree => kept.and(last),
+            Sabotage::SnapshotAhead => last.filter(of_root),
+            Sabotage::EarlierSnapshotKept => kept.and(last.filter(of_root)),
+            Sabotage::RecordsOfTheSnapshot => kept.and(last.filter(of_root)),
+            Sabotage::SnapshotAlone => {
+                kept.map(|KeptSnapshot { snapshot, .. }| KeptSnapshot { snapshot, records: Vec::new() })
+            }
+            _ => kept,
+        })
     }
 }
 
