@@ -1,4 +1,4 @@
-//! Commands, clones and loading: what grows with the tree, and what does not.
+//! Commands, clones and loading, from the log and from a snapshot: what grows with the tree, and what does not.
 //!
 //! `cargo bench --bench write`; with `BAILIWICK_BENCH=S,M,L` at the sizes of that list, and
 //! otherwise at S and M.
@@ -63,6 +63,20 @@ fn writes(criterion: &mut Criterion) {
                     bencher.iter_batched(|| (), |()| replay(), BatchSize::PerIteration);
                 });
             }
+        }
+        for shape in [Shape::Forest, Shape::OneTree] {
+            let snapshots: Vec<_> = world.trees(shape).iter().map(|tree| tree.snapshot().unwrap()).collect();
+            let bytes = snapshots.iter().map(|snapshot| snapshot.bytes().len() as u64).sum();
+            group.throughput(Throughput::Bytes(bytes));
+            group.bench_function(BenchmarkId::new(format!("load {shape:?}"), format!("{size:?}")), |bencher| {
+                let load = || {
+                    snapshots
+                        .iter()
+                        .map(|snapshot| OrganizationTree::from_snapshot(world.domain.clone(), snapshot, []).unwrap())
+                        .collect::<Vec<_>>()
+                };
+                bencher.iter_batched(|| (), |()| load(), BatchSize::PerIteration);
+            });
         }
     }
 }
