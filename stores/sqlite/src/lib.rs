@@ -32,7 +32,9 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bailiwick::{Commit, CommitError, CommitKey, Domain, OrganizationId, Page, Receipt, Repository, Version};
+use bailiwick::{
+    Commit, CommitError, CommitKey, Domain, KeptSnapshot, OrganizationId, Page, Receipt, Repository, Snapshot, Version,
+};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use rows::ReadModels;
@@ -175,5 +177,13 @@ impl Repository for SqliteRepository {
         limit: NonZeroU32,
     ) -> Result<Vec<OrganizationId>, SqliteError> {
         self.ask(|connection| read::roots(connection, after, limit))
+    }
+
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), SqliteError> {
+        write::snapshot(&*self.connection()?, &snapshot)
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, SqliteError> {
+        self.ask(|connection| read::snapshot(connection, root))
     }
 }

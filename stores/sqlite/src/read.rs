@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use bailiwick::{CommitKey, OrganizationId, Page, Receipt, Record, RecordKey, Recorded, Version};
+use bailiwick::{
+    CommitKey, KeptSnapshot, OrganizationId, Page, Receipt, Record, RecordKey, Recorded, Snapshot, Version,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -83,6 +85,20 @@ pub(crate) fn page(
         page.records.push(record(row, root)?);
     }
     Ok(page)
+}
+
+pub(crate) fn snapshot(connection: &Connection, root: OrganizationId) -> Result<Option<KeptSnapshot>, SqliteError> {
+    let mut kept = connection.prepare_cached("SELECT version, body FROM snapshot WHERE root = ?1")?;
+    let kept = kept.query_row([root.uuid()], |row| Ok(Snapshot::new(root, version(row, 0)?, row.get(1)?)));
+    let Some(snapshot) = kept.optional()? else { return Ok(None) };
+    let mut records =
+        connection.prepare_cached("SELECT key, value FROM record WHERE root = ?1 AND value IS NOT NULL")?;
+    let (mut rows, mut records) = (records.query([root.uuid()])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        let (key, value) = record(row, root)?;
+        records.extend(value.map(|value| (key, value)));
+    }
+    Ok(Some(KeptSnapshot { snapshot, records }))
 }
 
 /// The commit in a row of which the tree and the version are known.

@@ -9,8 +9,10 @@ use crate::SqliteError;
 /// `bail` in ASCII: marks a file as one of this crate.
 const APPLICATION: i32 = 0x6261_696c;
 
+/// What each schema version adds to the one before.
+const VERSIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("snapshot.sql")];
 /// The newest schema version that is known here.
-const KNOWN: i32 = 1;
+const KNOWN: i32 = 2;
 
 /// How often a lock of another connection's is tried for, and how long to wait in between.
 /// SQLite's own pauses grow, so that under load those who have waited longest come last.
@@ -21,34 +23,35 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(crate) fn prepare(connection: &mut Connection) -> Result<(), SqliteError> {
     connection.busy_handler(Some(wait))?;
     // Before anything is written: a file of another application stays as it is.
-    let prepared = is_prepared(&*connection.transaction()?)?;
+    let found = version(&*connection.transaction()?)?;
     write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // GDP-3: what is erased is overwritten, and not merely let go.
     connection.pragma_update(None, "secure_delete", true)?;
-    if prepared {
+    if found == KNOWN {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again under the lock: another process may have prepared it meanwhile.
-    if !is_prepared(&transaction)? {
-        transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", KNOWN)?;
+    let found = version(&transaction)?;
+    for (_, sql) in (0..).zip(VERSIONS).filter(|(before, _)| *before >= found) {
+        transaction.execute_batch(sql)?;
     }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", KNOWN)?;
     Ok(transaction.commit()?)
 }
 
-/// Whether the file has the schema; an empty one has not. To be asked in a transaction, or
-/// one half of the answer may be older than the other.
-fn is_prepared(transaction: &Connection) -> Result<bool, SqliteError> {
+/// The schema version of the file; zero of an empty one. To be asked in a transaction, or one
+/// half of the answer may be older than the other.
+fn version(transaction: &Connection) -> Result<i32, SqliteError> {
     let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application_id, found) = (number("application_id")?, number("user_version")?);
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application_id, found, tables) {
-        (0, 0, 0) => Ok(false),
-        (APPLICATION, KNOWN, _) => Ok(true),
+        (0, 0, 0) => Ok(0),
+        (APPLICATION, 1..=KNOWN, _) => Ok(found),
         (APPLICATION, found, _) if found > KNOWN => Err(SqliteError::LaterSchema { found, known: KNOWN }),
         _ => Err(SqliteError::Foreign { application_id }),
     }

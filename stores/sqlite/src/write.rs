@@ -1,6 +1,6 @@
 //! What a commit writes.
 
-use bailiwick::{Changes, Commit, CommitKey, CommitRefusal, Fingerprint, Receipt};
+use bailiwick::{Changes, Commit, CommitKey, CommitRefusal, Fingerprint, Receipt, Snapshot};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::rows::ReadModels;
@@ -78,5 +78,18 @@ fn write_part(connection: &Connection, position: i64, part: &Changes) -> Result<
         let value = record.as_ref().map(serde_json::to_string).transpose().map_err(SqliteError::Encode)?;
         write_record.execute(params![root, key, version, value])?;
     }
+    Ok(())
+}
+
+/// Keeps a snapshot, unless its tree is not at its version or there is a later one.
+pub(crate) fn snapshot(connection: &Connection, snapshot: &Snapshot) -> Result<(), SqliteError> {
+    // No tree is at a version beyond what a column holds.
+    let Ok(version) = i64::try_from(snapshot.version().get()) else { return Ok(()) };
+    let mut keep = connection.prepare_cached(
+        "INSERT INTO snapshot (root, version, body) SELECT root, ?2, ?3 FROM tree WHERE root = ?1 AND head >= ?2
+         ON CONFLICT (root) DO UPDATE SET version = excluded.version, body = excluded.body
+         WHERE excluded.version >= snapshot.version",
+    )?;
+    keep.execute(params![snapshot.root().uuid(), version, snapshot.bytes()])?;
     Ok(())
 }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Barrier};
 
 use bailiwick::conformance::{self, Harness, HarnessError};
 use bailiwick::{
-    Actor, BoxedRepository, Catalog, Changes, Commit, CommitError, CommitKey, Domain, Format, Name, OrganizationId,
-    Person, PrincipalId, Receipt, Record, RecordKey, Recorded, Repository, Rules, Timestamp, Version,
+    Actor, BoxedRepository, Catalog, Changes, Commit, CommitError, CommitKey, Domain, Format, KeptSnapshot, Name,
+    OrganizationId, Person, PrincipalId, Receipt, Record, RecordKey, Recorded, Repository, Rules, Snapshot, Timestamp,
+    Version,
 };
 use bailiwick_sqlite::{SqliteError, SqliteRepository};
 use pollster::block_on;
@@ -279,9 +280,9 @@ fn a_file_of_another_application_is_left_as_it_is() {
 fn a_file_of_a_later_version_is_refused() {
     let (directory, repository, other) = three_commits();
     drop(repository);
-    other.pragma_update(None, "user_version", 2).unwrap();
+    other.pragma_update(None, "user_version", 3).unwrap();
     let opened = SqliteRepository::open(directory.path().join("trees.sqlite"));
-    assert!(matches!(opened, Err(SqliteError::LaterSchema { found: 2, known: 1 })));
+    assert!(matches!(opened, Err(SqliteError::LaterSchema { found: 3, known: 2 })));
 }
 
 #[test]
@@ -318,4 +319,38 @@ fn the_schema_is_that_of_the_golden_file() {
     // A file that others have must be read by every later version: a change here is a new
     // schema version with a migration.
     assert_eq!(found, include_str!("golden/schema.sql"));
+}
+
+// spec: REP-6
+#[test]
+fn a_file_of_the_first_schema_version_is_brought_up_with_all_that_is_in_it() {
+    let (directory, repository, other) = three_commits();
+    drop(repository);
+    // As it was written before there were snapshots.
+    other.execute_batch("DROP TABLE snapshot; PRAGMA user_version = 1").unwrap();
+    let open = || SqliteRepository::open(directory.path().join("trees.sqlite")).unwrap();
+    let repository = open();
+    assert_eq!(block_on(repository.read(root(), Version::ZERO, WHOLE)).unwrap().commits.len(), 3);
+    send(&repository, commit(4, Vec::new())).unwrap();
+    block_on(repository.keep_snapshot(Snapshot::new(root(), Version::new(4), vec![1, 2, 3]))).unwrap();
+    drop(repository);
+    assert!(block_on(open().snapshot(root())).unwrap().is_some());
+    let version: i64 = other.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
+// spec: GDP-3
+#[test]
+fn a_snapshot_is_kept_with_the_records_as_they_stand() {
+    let (directory, repository, _) = three_commits();
+    let snapshot = Snapshot::new(root(), Version::new(3), vec![0, 255, 39]);
+    block_on(repository.keep_snapshot(snapshot.clone())).unwrap();
+    send(&repository, commit(4, vec![(person(), None)])).unwrap();
+    drop(repository);
+    let repository = SqliteRepository::open(directory.path().join("trees.sqlite")).unwrap();
+    let kept = block_on(repository.snapshot(root())).unwrap().expect("it is kept");
+    assert_eq!(kept, KeptSnapshot { snapshot, records: Vec::new() });
+    send(&repository, commit(5, vec![(person(), named("Grace"))])).unwrap();
+    let kept = block_on(repository.snapshot(root())).unwrap().unwrap();
+    assert_eq!(kept.records, [(person(), named("Grace").unwrap())]);
 }

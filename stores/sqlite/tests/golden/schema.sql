@@ -1,5 +1,5 @@
 PRAGMA application_id = 1650551148;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 PRAGMA journal_mode = wal;
 
 CREATE TABLE commit_key (
@@ -31,6 +31,12 @@ CREATE TABLE recorded (
     body TEXT NOT NULL,
     PRIMARY KEY (root, version),
     UNIQUE (key, part)
+) STRICT;
+
+CREATE TABLE snapshot (
+    root BLOB NOT NULL PRIMARY KEY REFERENCES tree (root),
+    version INTEGER NOT NULL CHECK (version >= 1),
+    body BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE tree (
