@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick::{
-    Commit, CommitError, CommitKey, CommitRefusal, Domain, Fingerprint, OrganizationId, Page, Receipt, Repository,
-    Version,
+    Commit, CommitError, CommitKey, CommitRefusal, Domain, Fingerprint, KeptSnapshot, OrganizationId, Page, Receipt,
+    Repository, Snapshot, Version,
 };
 use deadpool_postgres::{Manager, Runtime};
 use tokio_postgres::error::Severity;
@@ -330,5 +330,18 @@ impl<H: Hook> Repository for PostgresRepository<H> {
         let roots = read::roots(lease.of(&self.pool).await?, &self.statements, after, limit).await?;
         lease.give_back();
         Ok(roots)
+    }
+    async fn keep_snapshot(&self, snapshot: Snapshot) -> Result<(), PostgresError> {
+        let mut lease = Lease::default();
+        write::snapshot(lease.of(&self.pool).await?, &self.statements, &snapshot).await?;
+        lease.give_back();
+        Ok(())
+    }
+
+    async fn snapshot(&self, root: OrganizationId) -> Result<Option<KeptSnapshot>, PostgresError> {
+        let mut lease = Lease::default();
+        let kept = read::snapshot(lease.of(&self.pool).await?, &self.statements, root).await?;
+        lease.give_back();
+        Ok(kept)
     }
 }

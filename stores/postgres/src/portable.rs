@@ -89,10 +89,10 @@ impl<H: Hook> Portable for PostgresRepository<H> {
         let client = lease.of(&self.pool).await?;
         let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = begin.start().await?;
-        let Statements { clear_records, clear_commits, clear_organizations, .. } = &*self.statements;
+        let Statements { clear_snapshot, clear_records, clear_commits, clear_organizations, .. } = &*self.statements;
         hold(&transaction, &self.statements, root, number).await?;
         set_head(&transaction, &self.statements, root, Version::ZERO).await?;
-        for statement in [clear_records, clear_commits, clear_organizations] {
+        for statement in [clear_snapshot, clear_records, clear_commits, clear_organizations] {
             let statement = transaction.prepare_cached(statement).await?;
             transaction.execute(&statement, &[&root.uuid()]).await?;
         }

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use bailiwick::{CommitKey, Fingerprint, OrganizationId, Page, Receipt, Record, RecordKey, Recorded, Version};
+use bailiwick::{
+    CommitKey, Fingerprint, KeptSnapshot, OrganizationId, Page, Receipt, Record, RecordKey, Recorded, Snapshot, Version,
+};
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
@@ -130,6 +132,30 @@ pub(crate) async fn page_in(
     let rows = transaction.query(&statement, &[&root.uuid(), &first, &last]).await?;
     page.records = rows.iter().map(|row| record(row, root)).collect::<Result<_, _>>()?;
     Ok(page)
+}
+
+pub(crate) async fn snapshot(
+    client: &mut Object,
+    statements: &Statements,
+    root: OrganizationId,
+) -> Result<Option<KeptSnapshot>, PostgresError> {
+    let of_one_moment = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    let transaction = of_one_moment.start().await?;
+    let statement = transaction.prepare_cached(&statements.snapshot).await?;
+    let row = transaction.query_opt(&statement, &[&root.uuid()]).await?;
+    let kept = match row {
+        Some(row) => {
+            let snapshot = Snapshot::new(root, version(row.try_get(0)?)?, row.try_get(1)?);
+            let statement = transaction.prepare_cached(&statements.present_records).await?;
+            let rows = transaction.query(&statement, &[&root.uuid()]).await?;
+            let records = rows.iter().map(|row| record(row, root)).collect::<Result<Vec<_>, _>>()?;
+            let records = records.into_iter().filter_map(|(key, record)| Some((key, record?))).collect();
+            Some(KeptSnapshot { snapshot, records })
+        }
+        None => None,
+    };
+    transaction.commit().await?;
+    Ok(kept)
 }
 
 /// The commit in a row that begins with its tree, its version and the commit itself.

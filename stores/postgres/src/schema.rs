@@ -12,8 +12,10 @@ use tokio_postgres::error::SqlState;
 
 use crate::{Namespace, PostgresError};
 
+/// What each schema version adds to the one before.
+const VERSIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("snapshot.sql")];
 /// The newest schema version that is known here.
-const KNOWN: i32 = 1;
+const KNOWN: i32 = 2;
 
 /// How often the tables are made, when others do so at the same time and win.
 pub(crate) const TRIES: u32 = 50;
@@ -71,7 +73,7 @@ async fn found(client: &impl GenericClient, namespace: &Namespace) -> Result<Opt
     }
 }
 
-/// Makes the tables, all or none, unless another process has done so meanwhile.
+/// Makes the tables that are not there, all or none, unless another process has done so meanwhile.
 async fn make(client: &mut Object, namespace: &Namespace) -> Result<(), PostgresError> {
     let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
     let marker = "CREATE TABLE IF NOT EXISTS bailiwick.bailiwick_schema (
@@ -84,11 +86,12 @@ async fn make(client: &mut Object, namespace: &Namespace) -> Result<(), Postgres
         transaction.batch_execute(&format!("CREATE SCHEMA \"{namespace}\"")).await?;
     }
     transaction.batch_execute(&namespace.within(marker)).await?;
-    if found(&transaction, namespace).await? == Some(0) {
-        transaction.batch_execute(&namespace.within(include_str!("schema.sql"))).await?;
-        let made = namespace.within("UPDATE bailiwick.bailiwick_schema SET version = $1");
-        transaction.execute(&made, &[&KNOWN]).await?;
+    let found = found(&transaction, namespace).await?.unwrap_or_default();
+    for (_, sql) in (0..).zip(VERSIONS).filter(|(before, _)| *before >= found) {
+        transaction.batch_execute(&namespace.within(sql)).await?;
     }
+    let made = namespace.within("UPDATE bailiwick.bailiwick_schema SET version = $1");
+    transaction.execute(&made, &[&KNOWN]).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -66,6 +66,14 @@ statements! {
            ON CONFLICT (root) DO UPDATE SET move_number = excluded.move_number
            WHERE tree.fenced AND tree.move_number <= excluded.move_number RETURNING head";
     set_head: "UPDATE bailiwick.tree SET head = $2 WHERE root = $1";
+    snapshot: "SELECT version, body FROM bailiwick.snapshot WHERE root = $1";
+    present_records: "SELECT key, value FROM bailiwick.record WHERE root = $1 AND value IS NOT NULL";
+    /// Of a version that its tree is at, unless there is a later one.
+    keep_snapshot: "INSERT INTO bailiwick.snapshot AS kept (root, version, body)
+                    SELECT root, $2::bigint, $3::bytea FROM bailiwick.tree WHERE root = $1 AND head >= $2
+                    ON CONFLICT (root) DO UPDATE SET version = excluded.version, body = excluded.body
+                    WHERE excluded.version >= kept.version";
+    clear_snapshot: "DELETE FROM bailiwick.snapshot WHERE root = $1";
     clear_records: "DELETE FROM bailiwick.record WHERE root = $1";
     clear_commits: "DELETE FROM bailiwick.recorded WHERE root = $1";
     clear_organizations: "DELETE FROM bailiwick.organization WHERE root = $1";

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick::{Changes, Commit, CommitError, CommitRefusal, Fingerprint, OrganizationId, Receipt};
-use deadpool_postgres::Transaction;
+use bailiwick::{Changes, Commit, CommitError, CommitRefusal, Fingerprint, OrganizationId, Receipt, Snapshot};
+use deadpool_postgres::{Object, Transaction};
 use uuid::Uuid;
 
 use crate::read::{self, number};
@@ -187,6 +187,19 @@ pub(crate) async fn write_part(
     let (keys, values): (Vec<String>, Vec<Option<String>>) = records.into_iter().unzip();
     let statement = transaction.prepare_cached(&statements.write_records).await?;
     transaction.execute(&statement, &[&root, &keys, &version, &values]).await?;
+    Ok(())
+}
+
+/// Keeps a snapshot, unless its tree is not at its version or there is a later one.
+pub(crate) async fn snapshot(
+    client: &Object,
+    statements: &Statements,
+    snapshot: &Snapshot,
+) -> Result<(), PostgresError> {
+    // No tree is at a version beyond what a column holds.
+    let Ok(version) = number(snapshot.version()) else { return Ok(()) };
+    let statement = client.prepare_cached(&statements.keep_snapshot).await?;
+    client.execute(&statement, &[&snapshot.root().uuid(), &version, &snapshot.bytes()]).await?;
     Ok(())
 }
 

@@ -127,7 +127,7 @@ fn trigger(table: &str, when: &str, body: &str) -> String {
 }
 
 /// What breaks a sentence, done to the tables. [`saboteur`] breaks the others.
-fn sabotages() -> [(Sentence, String); 15] {
+fn sabotages() -> [(Sentence, String); 18] {
     let always = "INSERT OR UPDATE";
     let tree_of_its_own = "INSERT INTO tree (root, head) VALUES (NEW.id, 1) ON CONFLICT DO NOTHING; RETURN NEW;";
     let for_all_trees = "IF pg_trigger_depth() = 1 THEN
@@ -151,6 +151,9 @@ fn sabotages() -> [(Sentence, String); 15] {
         (Sentence::R13, trigger("organization", "UPDATE", "RETURN OLD;")),
         (Sentence::R14, trigger("tree", "INSERT", "RETURN NULL;")),
         (Sentence::R18, trigger("commit_key", "INSERT", of_one_tree)),
+        (Sentence::R19, trigger("snapshot", always, "NEW.body := substr(NEW.body, 2); RETURN NEW;")),
+        (Sentence::R20, trigger("record", "UPDATE", "RETURN OLD;")),
+        (Sentence::R21, trigger("snapshot", "UPDATE", "RETURN NULL;")),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! How the tables come to be, and what is refused.
 
-use bailiwick::{OrganizationId, Repository, Version};
+use bailiwick::{OrganizationId, Repository, Snapshot, Version};
 use bailiwick_postgres::{Namespace, Options, PostgresError, PostgresRepository, Timeouts};
 use tokio::task::JoinSet;
 
@@ -93,9 +93,24 @@ async fn a_namespace_of_another_application_is_left_as_it_is() {
 
 #[tokio::test]
 async fn tables_of_a_later_version_are_refused() {
-    let later = "UPDATE bailiwick.bailiwick_schema SET version = 2";
+    let later = "UPDATE bailiwick.bailiwick_schema SET version = 3";
     let Some((_database, opened)) = changed_by(later).await else { return };
-    assert!(matches!(opened, Err(PostgresError::LaterSchema { found: 2, known: 1 })));
+    assert!(matches!(opened, Err(PostgresError::LaterSchema { found: 3, known: 2 })));
+}
+
+// spec: REP-6
+#[tokio::test]
+async fn tables_of_the_first_version_are_brought_up_with_all_that_is_in_them() {
+    // As they were before there were snapshots.
+    let first = "DROP TABLE bailiwick.snapshot; UPDATE bailiwick.bailiwick_schema SET version = 1";
+    let Some((database, repository)) = changed_by(first).await else { return };
+    let repository = repository.unwrap();
+    repository.commit(commit(1, 2)).await.unwrap();
+    let snapshot = Snapshot::new(tree(1), Version::new(2), vec![0, 255, 39]);
+    repository.keep_snapshot(snapshot.clone()).await.unwrap();
+    let again = opened(&database).await.unwrap();
+    assert_eq!(again.snapshot(tree(1)).await.unwrap().unwrap().snapshot, snapshot);
+    assert_eq!(again.head(tree(1)).await.unwrap(), Version::new(2));
 }
 
 #[tokio::test]
