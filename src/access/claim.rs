@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,8 @@ pub struct InvalidClaim(String);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Claim {
-    name: Box<str>,
+    /// Shared, since the same few claims are held by very many.
+    name: Arc<str>,
     /// Of the name, so that a check need not read it twice.
     pub(super) hash: u64,
 }
@@ -95,7 +97,7 @@ impl TryFrom<String> for Claim {
 
 impl From<Claim> for String {
     fn from(claim: Claim) -> String {
-        claim.name.into()
+        claim.name.as_ref().to_owned()
     }
 }
 

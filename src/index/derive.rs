@@ -7,18 +7,28 @@ use imbl::{OrdMap, OrdSet};
 
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
+use crate::id::{OrganizationId, PrincipalId};
+use crate::member::Member;
 use crate::principal::Principal;
 use crate::tree::OrganizationTree;
 
 impl Index {
     /// The index of a tree's primary state, from nothing.
     pub(crate) fn derive(tree: &OrganizationTree) -> Self {
+        let members = tree.members.iter();
+        Self::derive_with(tree, members.map(|((place, principal), member)| (*principal, *place, member)).collect())
+    }
+
+    /// The same, with all members of it given: in place of each one who holds the same. Of many
+    /// few differ, so that whoever knows which saves looking each up in memory.
+    pub(crate) fn derive_with(
+        tree: &OrganizationTree,
+        mut memberships: Vec<(PrincipalId, OrganizationId, &Member)>,
+    ) -> Self {
+        memberships.sort_unstable_by_key(|(principal, place, _)| (*principal, *place));
         let organizations = || tree.organizations.values();
         let groups = || tree.groups.values();
         let invitations = || tree.invitations.values();
-        let mut memberships: Vec<_> =
-            tree.members.iter().map(|((place, principal), member)| (*principal, *place, member)).collect();
-        memberships.sort_unstable_by_key(|(principal, place, _)| (*principal, *place));
         let mut supported: OrdMap<_, BTreeSet<_>> = OrdMap::new();
         for support in tree.supports.values() {
             supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
@@ -68,7 +78,7 @@ impl Index {
 }
 
 /// What lives in each organization, or reaches it.
-fn belongings(tree: &OrganizationTree) -> OrdSet<(crate::id::OrganizationId, Belonging)> {
+fn belongings(tree: &OrganizationTree) -> OrdSet<(OrganizationId, Belonging)> {
     let roles = tree.roles.values().map(|role| (role.organization, Belonging::Role(role.id)));
     let groups = tree.groups.values().map(|group| (group.organization, Belonging::Group(group.id)));
     let links = tree

@@ -67,14 +67,23 @@ impl Ids {
     }
 }
 
+type Members = OrdMap<(OrganizationId, PrincipalId), Member>;
+type Alike<'r> = (PrincipalId, OrganizationId, &'r Member);
+
 /// What the rows point to.
 struct Reader {
     ids: Ids,
     lineages: Vec<Arc<[OrganizationId]>>,
     templates: Vec<Organization>,
-    grants: Vec<Vec<Grant>>,
+    /// One who holds each list of grants, active and suspended.
+    holders: Vec<[Member; 2]>,
     gives: Vec<std::collections::BTreeSet<Privilege>>,
     terms: Vec<LinkTerms>,
+}
+
+fn holders(grants: Vec<Grant>) -> [Member; 2] {
+    let active = Member { since: Timestamp::UNIX_EPOCH, suspended: false, grants };
+    [active.clone(), Member { suspended: true, ..active }]
 }
 
 fn common<T: DeserializeOwned>(all: &[&str]) -> Result<Vec<T>, SnapshotError> {
@@ -98,6 +107,7 @@ pub(super) fn tree(
     }
     let reader = Reader::of(&body)?;
     let used = usize::try_from(body.used).map_err(|_| SnapshotError::Unreadable)?;
+    let (members, alike) = reader.members(body.members)?;
     let mut tree = OrganizationTree {
         domain,
         root,
@@ -107,7 +117,7 @@ pub(super) fn tree(
         subscription: things.subscription,
         organizations: rows(body.organizations, |row| reader.organization(row))?,
         principals: rows(body.principals, |row| reader.principal(row))?,
-        members: reader.members(body.members)?,
+        members,
         roles: things.roles.into_iter().map(|role| (role.id, role)).collect(),
         groups: rows(body.groups, |row| reader.group(&row))?,
         links: rows(body.links, |row| reader.link(&row))?,
@@ -122,7 +132,7 @@ pub(super) fn tree(
         departed: departed(&reader.ids, &body.departed)?,
         index: Index::default(),
     };
-    tree.index = Index::derive(&tree);
+    tree.index = Index::derive_with(&tree, alike);
     Ok(tree)
 }
 
@@ -149,7 +159,7 @@ impl Reader {
         Ok(Self {
             lineages: body.lineages.iter().map(|lineage| ids.all(lineage)).collect::<Result<_, _>>()?,
             templates: common(&body.templates)?,
-            grants: common(&body.grants)?,
+            holders: common(&body.grants)?.into_iter().map(holders).collect(),
             gives: common(&body.gives)?,
             terms: common(&body.terms)?,
             ids,
@@ -215,20 +225,20 @@ impl Reader {
         Ok((self.ids.id(id)?, principal))
     }
 
-    fn members(
-        &self,
-        places: Vec<(Number, Vec<MemberRow>)>,
-    ) -> Result<OrdMap<(OrganizationId, PrincipalId), Member>, SnapshotError> {
-        let mut members = OrdMap::new();
+    /// The members, and each again with one who holds the same.
+    fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<(Members, Vec<Alike<'_>>), SnapshotError> {
+        let (mut members, mut alike) = (OrdMap::new(), Vec::new());
         for (place, rows) in places {
             let place = self.ids.id(place)?;
             for MemberRow { principal, since, suspended, grants } in rows {
-                let grants = numbered(&self.grants, grants)?.clone();
-                let member = Member { since: instant(since)?, suspended, grants };
-                members.insert((place, self.ids.id(principal)?), member);
+                let principal = self.ids.id(principal)?;
+                let [active, inactive] = numbered(&self.holders, grants)?;
+                let holder = if suspended { inactive } else { active };
+                members.insert((place, principal), Member { since: instant(since)?, ..holder.clone() });
+                alike.push((principal, place, holder));
             }
         }
-        Ok(members)
+        Ok((members, alike))
     }
 
     fn group(&self, row: &GroupRow<'_>) -> Result<(crate::id::GroupId, Group), SnapshotError> {
