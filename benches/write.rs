@@ -17,10 +17,12 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use bailiwick::{
-    AddGroupMember, Command, CommitKey, Context, GrantPrivilege, GroupId, InvitationId, InvitationToken, Invite,
-    LinkGroup, LinkId, LinkTerms, OrganizationTree, Participant, PrincipalId,
+    AddGroupMember, BoxedRepository, Changes, Command, CommitKey, Context, Directory, GrantPrivilege, GroupId,
+    InvitationId, InvitationToken, Invite, LinkGroup, LinkId, LinkTerms, OrganizationId, OrganizationTree, Participant,
+    PrincipalId, Repository, Version,
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use uuid::Uuid;
 use world::{Estate, Shape, Size, World, now};
 
 /// The acting owner of an estate.
@@ -64,20 +66,55 @@ fn writes(criterion: &mut Criterion) {
                 });
             }
         }
+        group.finish();
         for shape in [Shape::Forest, Shape::OneTree] {
-            let snapshots: Vec<_> = world.trees(shape).iter().map(|tree| tree.snapshot().unwrap()).collect();
-            let bytes = snapshots.iter().map(|snapshot| snapshot.bytes().len() as u64).sum();
-            group.throughput(Throughput::Bytes(bytes));
-            group.bench_function(BenchmarkId::new(format!("load {shape:?}"), format!("{size:?}")), |bencher| {
-                let load = || {
-                    snapshots
-                        .iter()
-                        .map(|snapshot| OrganizationTree::from_snapshot(world.domain.clone(), snapshot, []).unwrap())
-                        .collect::<Vec<_>>()
-                };
-                bencher.iter_batched(|| (), |()| load(), BatchSize::PerIteration);
-            });
+            load(criterion, &world, shape, size);
+            if size != Size::L {
+                start(criterion, &world, shape, size);
+            }
         }
+    }
+}
+
+/// Trees from their snapshots, as the replays above are of commits that are in memory already.
+fn load(criterion: &mut Criterion, world: &World, shape: Shape, size: Size) {
+    let snapshots: Vec<_> = world.trees(shape).iter().map(|tree| tree.snapshot().unwrap()).collect();
+    let mut group = criterion.benchmark_group("tree");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(snapshots.iter().map(|snapshot| snapshot.bytes().len() as u64).sum()));
+    group.bench_function(BenchmarkId::new(format!("load {shape:?}"), format!("{size:?}")), |bencher| {
+        let load = |snapshot| OrganizationTree::from_snapshot(world.domain.clone(), snapshot, []).unwrap();
+        bencher.iter_batched(|| (), |()| snapshots.iter().map(load).collect::<Vec<_>>(), BatchSize::PerIteration);
+    });
+}
+
+/// All trees by a new directory over SQLite in memory: from the log alone, and from snapshots.
+fn start(criterion: &mut Criterion, world: &World, shape: Shape, size: Size) {
+    let repository = BoxedRepository::new(bailiwick_sqlite::SqliteRepository::in_memory().unwrap());
+    let directory = || Directory::new(repository.clone(), world.domain.clone());
+    let mut roots = Vec::new();
+    for (root, log) in world.logs(shape) {
+        roots.push(root);
+        for mut commit in log {
+            // The logs are of trees that never shared a repository.
+            commit.key = CommitKey::new(Uuid::from_u64_pair(roots.len() as u64, commit.version.get())).unwrap();
+            pollster::block_on(repository.commit(Changes::new(commit, Vec::new()).into())).unwrap();
+        }
+    }
+    let mut group = criterion.benchmark_group("start");
+    group.sample_size(10);
+    for from in ["the log", "snapshots"] {
+        if from == "snapshots" {
+            let keep = |root: &OrganizationId| pollster::block_on(directory().keep_snapshot(*root)).unwrap();
+            roots.iter().for_each(|root| assert!(keep(root) > Version::ZERO));
+        }
+        group.bench_function(BenchmarkId::new(format!("{shape:?} from {from}"), format!("{size:?}")), |bencher| {
+            let start = |directory: Directory<_>| {
+                roots.iter().for_each(|root| drop(pollster::block_on(directory.tree(*root)).unwrap()));
+                directory
+            };
+            bencher.iter_batched(directory, start, BatchSize::PerIteration);
+        });
     }
 }
 

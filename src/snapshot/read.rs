@@ -227,7 +227,8 @@ impl Reader {
 
     /// The members, and each again with one who holds the same.
     fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<(Members, Vec<Alike<'_>>), SnapshotError> {
-        let (mut members, mut alike) = (OrdMap::new(), Vec::new());
+        let count = places.iter().map(|(_, rows)| rows.len()).fold(0, usize::saturating_add);
+        let (mut members, mut alike) = (OrdMap::new(), Vec::with_capacity(count));
         for (place, rows) in places {
             let place = self.ids.id(place)?;
             for MemberRow { principal, since, suspended, grants } in rows {
