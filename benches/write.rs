@@ -14,14 +14,14 @@
 mod world;
 
 use std::collections::BTreeSet;
-use std::hint::black_box;
 
 use bailiwick::{
     AddGroupMember, BoxedRepository, Changes, Command, CommitKey, Context, Directory, GrantPrivilege, GroupId,
     InvitationId, InvitationToken, Invite, LinkGroup, LinkId, LinkTerms, OrganizationId, OrganizationTree, Participant,
     PrincipalId, Repository, Version,
 };
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use uuid::Uuid;
 use world::{Estate, Shape, Size, World, now};
 
@@ -32,14 +32,6 @@ fn context(estate: &Estate) -> Context {
 
 fn id(number: u128) -> u128 {
     0xb0b0 << 64 | number
-}
-
-/// Decides a command on a tree that others hold too, and applies it to a clone.
-fn settle<C: Command>(tree: &OrganizationTree, context: &Context, command: &C) -> OrganizationTree {
-    let Ok(decided) = tree.decide(context, command) else { panic!("{:?} was refused", command.operation()) };
-    let mut next = tree.clone();
-    next.apply(&decided.changes).unwrap();
-    next
 }
 
 fn writes(criterion: &mut Criterion) {
@@ -118,6 +110,27 @@ fn start(criterion: &mut Criterion, world: &World, shape: Shape, size: Size) {
     }
 }
 
+/// Times a command on a tree that others hold too, decided and then applied to a clone.
+fn each<C: Command>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    (name, size): (&str, Size),
+    tree: &OrganizationTree,
+    mut command: impl FnMut() -> (Context, C),
+) {
+    group.bench_function(BenchmarkId::new(name, format!("{size:?}")), |bencher| {
+        bencher.iter_batched(
+            &mut command,
+            |(context, command)| {
+                let Ok(decided) = tree.decide(&context, &command) else { panic!("{name} was refused") };
+                let mut next = tree.clone();
+                next.apply(&decided.changes).unwrap();
+                next
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
 fn commands(criterion: &mut Criterion, world: &World, tree: &OrganizationTree, size: Size) {
     let mut next = 0;
     let mut estate = || {
@@ -125,50 +138,51 @@ fn commands(criterion: &mut Criterion, world: &World, tree: &OrganizationTree, s
         &world.estates[next]
     };
     let mut group = criterion.benchmark_group("decide and apply");
-    let mut bench = |name: &str, run: &mut dyn FnMut() -> OrganizationTree| {
-        group.bench_function(BenchmarkId::new(name, format!("{size:?}")), |bencher| bencher.iter(|| black_box(run())));
-    };
-    bench("grant", &mut || {
+    each(&mut group, ("grant", size), tree, || {
         let of = estate();
-        let (user, claim) = (of.users[1], world.claims[world::CLAIMS].clone());
-        settle(tree, &context(of), &GrantPrivilege::new(of.top(), user, claim.into()))
+        let claim = world.claims[world::CLAIMS].clone();
+        (context(of), GrantPrivilege::new(of.top(), of.users[1], claim.into()))
     });
-    bench("join a group", &mut || {
+    each(&mut group, ("join a group", size), tree, || {
         let of = estate();
         let (group, _) = of.groups[0];
         let new = |user: &&PrincipalId| !of.members.contains(&(**user, group));
         let participant = Participant::Principal(*of.users.iter().find(new).unwrap());
-        settle(tree, &context(of), &AddGroupMember { organization: of.top(), group, participant })
+        (context(of), AddGroupMember { organization: of.top(), group, participant })
     });
-    bench("link", &mut || {
+    each(&mut group, ("link", size), tree, || {
         let of = estate();
         let linked: BTreeSet<(GroupId, _)> = of.links.iter().map(|(_, group, target)| (*group, *target)).collect();
-        let free =
-            of.organizations[1..11].iter().flat_map(|(target, _)| of.groups.iter().map(|(group, _)| (*group, *target)));
-        let (group, target) = free.into_iter().find(|pair| !linked.contains(pair)).unwrap();
+        let targets = || of.organizations[1..11].iter().map(|(target, _)| *target);
+        let mut free = targets().flat_map(|target| of.groups.iter().map(move |(group, _)| (*group, target)));
+        let (group, target) = free.find(|pair| !linked.contains(pair)).unwrap();
         let link = LinkId::from_u128(id(1)).unwrap();
-        settle(tree, &context(of), &LinkGroup { link, source: of.top(), group, target, terms: LinkTerms::target() })
+        (context(of), LinkGroup { link, source: of.top(), group, target, terms: LinkTerms::target() })
     });
-    bench("invite", &mut || {
+    each(&mut group, ("invite", size), tree, || {
         let of = estate();
         let token = InvitationToken::from_entropy([7; 32]);
         let invitation = InvitationId::from_u128(id(2)).unwrap();
         let address = "new.colleague@example.com".parse().unwrap();
-        settle(tree, &context(of), &Invite::as_member(invitation, of.top(), of.groups[0].0, address, &token))
+        (context(of), Invite::as_member(invitation, of.top(), of.groups[0].0, address, &token))
     });
-    bench("a draft of ten", &mut || {
-        let of = estate();
-        let mut draft = tree.draft(context(of));
-        for user in &of.users[1..11] {
-            let claim = world.claims[world::CLAIMS].clone();
-            if draft.run(&GrantPrivilege::new(of.top(), *user, claim.into())).is_err() {
-                panic!("a grant was refused");
-            }
+    group.bench_function(BenchmarkId::new("a draft of ten", format!("{size:?}")), |bencher| {
+        bencher.iter_batched(&mut estate, |of| draft_of_ten(world, tree, of), BatchSize::SmallInput);
+    });
+}
+
+/// Ten grants in one commit.
+fn draft_of_ten(world: &World, tree: &OrganizationTree, of: &Estate) -> OrganizationTree {
+    let mut draft = tree.draft(context(of));
+    for user in &of.users[1..11] {
+        let claim = world.claims[world::CLAIMS].clone();
+        if draft.run(&GrantPrivilege::new(of.top(), *user, claim.into())).is_err() {
+            panic!("a grant was refused");
         }
-        let mut next = tree.clone();
-        next.apply(&draft.finish()).unwrap();
-        next
-    });
+    }
+    let mut next = tree.clone();
+    next.apply(&draft.finish()).unwrap();
+    next
 }
 
 criterion_group! {

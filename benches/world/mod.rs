@@ -177,26 +177,31 @@ impl World {
     }
 
     fn commits(&self, root: OrganizationId, events: Vec<Event>) -> Vec<Recorded> {
-        let operator = Actor::Operator(PrincipalId::from_u128(u128::MAX).unwrap());
-        let at = "2026-01-01T00:00:00Z".parse().unwrap();
         let mut events = events.into_iter().peekable();
         let mut log = Vec::new();
         while events.peek().is_some() {
             let version = Version::new(log.len() as u64 + 1);
-            log.push(Recorded {
-                format: Format,
-                root,
-                version,
-                at,
-                actor: operator,
-                acting: None,
-                key: CommitKey::from_u128(u128::from(version.get())).unwrap(),
-                correlation: None,
-                operations: Vec::new(),
-                events: events.by_ref().take(COMMIT).collect(),
-            });
+            let key = CommitKey::from_u128(u128::from(version.get())).unwrap();
+            let events = events.by_ref().take(COMMIT).collect();
+            log.push(Recorded { version, key, events, ..self.commit(root) });
         }
         log
+    }
+
+    /// A commit of nothing yet.
+    pub fn commit(&self, root: OrganizationId) -> Recorded {
+        Recorded {
+            format: Format,
+            root,
+            version: Version::new(1),
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            actor: Actor::Operator(PrincipalId::from_u128(u128::MAX).unwrap()),
+            acting: None,
+            key: CommitKey::from_u128(1).unwrap(),
+            correlation: None,
+            operations: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
     fn events(&self, estate: &Estate, below: Option<OrganizationId>) -> Vec<Event> {

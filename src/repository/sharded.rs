@@ -13,7 +13,7 @@
 //! | `root_of` | all shards, then the map | an attach moves an organization in its shard alone; the map says whose answer counts |
 //! | `roots` | all shards, then the map | a shard alone knows that a tree has a commit; the map says whose answer counts |
 //!
-//! All of R1 to R18 hold where they hold of the shards and the map is durable, with one
+//! All of R1 to R21 hold where they hold of the shards and the map is durable, with one
 //! limit: a commit of two trees that are in two shards is refused, by
 //! [`ShardedError::Apart`], since it could not be written all or nothing (R3). A detach is
 //! never in that position by itself: the tree that begins is placed beside the one it leaves.
