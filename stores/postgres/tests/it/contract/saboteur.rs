@@ -63,7 +63,7 @@ fn what_a_crash_of_the_server_takes_away_is_missed() {
     let Some(server) = own_server(Durable::Yes) else { return };
     let killed = Killed { server, runtime: runtime(), number: AtomicU32::new(0), sabotage: "" };
     Sentence::R15.check(&killed).unwrap();
-    let unlogged = ["record", "recorded", "tree", "commit_key", "organization"];
+    let unlogged = ["snapshot", "record", "recorded", "tree", "commit_key", "organization"];
     let unlogged: String = unlogged.iter().map(|table| format!("ALTER TABLE {table} SET UNLOGGED;")).collect();
     caught(Sentence::R15, &Killed { sabotage: &unlogged, ..killed }, &unlogged);
 }
