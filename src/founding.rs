@@ -27,7 +27,8 @@ use crate::secret::AgentSecret;
 use crate::subscription::{Feature, UsageLimit};
 use crate::time::Window;
 
-/// Founds a root and with it a tree; decided on [`OrganizationTree::empty`].
+/// Founds a root and with it a tree; decided on
+/// [`OrganizationTree::empty`](crate::OrganizationTree::empty).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -87,8 +88,9 @@ impl Command for FoundTree {
     }
 }
 
-/// Founds a tree of one's own from within another; decided on [`OrganizationTree::empty`]
-/// by [`OrganizationTree::found_detached`](crate::OrganizationTree::found_detached) (HIE-4).
+/// Founds a tree of one's own from within another; decided on
+/// [`OrganizationTree::empty`](crate::OrganizationTree::empty) by
+/// [`OrganizationTree::found_detached`](crate::OrganizationTree::found_detached) (HIE-4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundDetached {
     /// The new root.
