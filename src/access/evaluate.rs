@@ -1,8 +1,9 @@
 //! The evaluator: who may do what where.
 //!
-//! There is one way to look: [`Access::visit`] walks every route by which a principal holds
-//! anything in an organization, and each question stops it, or sums it up, as it needs. So
-//! a check, a listing and an explanation cannot disagree (CLM-7, CLM-8).
+//! [`Access::visit`] walks every route by which a principal holds anything in an organization;
+//! explanations, lists and rosters stop it, or sum it up, as they need. A check goes the same
+//! ways by a shorter walk over the dense index; the tests compare the two with each other and
+//! with the state, so that they cannot disagree (CLM-7, CLM-8).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow::{self, Break, Continue};

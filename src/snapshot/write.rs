@@ -30,11 +30,40 @@ fn json(value: &impl Serialize) -> Result<String, SnapshotError> {
     serde_json::to_string(value).map_err(|error| SnapshotError::Unwritable(error.to_string()))
 }
 
+/// Numbers for what is met, in that order, each once.
+struct Numbers<K>(BTreeMap<K, Number>);
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Numbers<K> {
+    fn number(&mut self, key: K) -> Result<Number, SnapshotError> {
+        let number = next(self.0.len())?;
+        Ok(*self.0.entry(key).or_insert(number))
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &K> {
+        let mut all: Vec<_> = self.0.iter().map(|(key, number)| (*number, key)).collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, key)| key)
+    }
+}
+
+/// What many rows have in common, as JSON, each written once.
+type Common = Numbers<String>;
+
+fn texts(common: &Common) -> Vec<&str> {
+    common.in_order().map(String::as_str).collect()
+}
+
 /// The numbers of identifiers: first those that were ever used, in order, then others as they
 /// are met.
 struct Ids {
     used: Vec<Uuid>,
-    others: BTreeMap<Uuid, Number>,
+    others: Numbers<Uuid>,
 }
 
 impl Ids {
@@ -43,8 +72,8 @@ impl Ids {
         if let Ok(place) = self.used.binary_search(&id) {
             return next(place);
         }
-        let number = next(self.used.len().saturating_add(self.others.len()))?;
-        Ok(*self.others.entry(id).or_insert(number))
+        let after = usize::try_from(self.others.number(id)?).unwrap_or(usize::MAX);
+        next(self.used.len().saturating_add(after))
     }
 
     fn numbers<I: Into<Uuid>>(&mut self, ids: impl IntoIterator<Item = I>) -> Result<Vec<Number>, SnapshotError> {
@@ -53,35 +82,14 @@ impl Ids {
 
     /// All of them in the order of their numbers.
     fn bytes(&self) -> Vec<u8> {
-        let mut others: Vec<_> = self.others.iter().map(|(id, number)| (*number, *id)).collect();
-        others.sort_unstable();
-        self.used.iter().copied().chain(others.into_iter().map(|(_, id)| id)).flat_map(Uuid::into_bytes).collect()
-    }
-}
-
-/// What many rows have in common, each written once.
-#[derive(Default)]
-struct Common {
-    numbers: BTreeMap<String, Number>,
-}
-
-impl Common {
-    fn number(&mut self, value: &impl Serialize) -> Result<Number, SnapshotError> {
-        let number = next(self.numbers.len())?;
-        Ok(*self.numbers.entry(json(value)?).or_insert(number))
-    }
-
-    fn in_order(&self) -> Vec<&str> {
-        let mut all: Vec<_> = self.numbers.iter().map(|(json, number)| (*number, json.as_str())).collect();
-        all.sort_unstable();
-        all.into_iter().map(|(_, json)| json).collect()
+        self.used.iter().chain(self.others.in_order()).copied().flat_map(Uuid::into_bytes).collect()
     }
 }
 
 /// What is numbered while the rows are made.
 struct Writer {
     ids: Ids,
-    lineages: BTreeMap<Arc<[OrganizationId]>, Number>,
+    lineages: Numbers<Arc<[OrganizationId]>>,
     templates: Common,
     grants: Common,
     gives: Common,
@@ -146,14 +154,14 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         departed,
         lineages: writer.lineages()?,
         ids: &writer.ids.bytes(),
-        templates: writer.templates.in_order(),
+        templates: texts(&writer.templates),
         organizations: places,
         principals,
-        grants: writer.grants.in_order(),
+        grants: texts(&writer.grants),
         members,
-        gives: writer.gives.in_order(),
+        gives: texts(&writer.gives),
         groups,
-        terms: writer.terms.in_order(),
+        terms: texts(&writer.terms),
         links,
         things: &things,
     };
@@ -168,9 +176,9 @@ fn own_locations(of: &Organization) -> Result<Option<String>, SnapshotError> {
 
 impl Writer {
     fn of(used: &OrdSet<Uuid>) -> Self {
-        let ids = Ids { used: used.iter().copied().collect(), others: BTreeMap::new() };
+        let ids = Ids { used: used.iter().copied().collect(), others: Numbers::default() };
         let (templates, grants, gives, terms) = Default::default();
-        Self { ids, lineages: BTreeMap::new(), templates, grants, gives, terms }
+        Self { ids, lineages: Numbers::default(), templates, grants, gives, terms }
     }
 
     fn organization<'t>(
@@ -180,14 +188,13 @@ impl Writer {
         first: &Organization,
     ) -> Result<OrganizationRow<'t>, SnapshotError> {
         let Profile { name, slug, region, tags } = &of.profile;
-        let lineage = next(self.lineages.len())?;
         // What has no column of its own is in the template, which has the first one's of the others.
         let Organization { id, profile, created, locations, .. } = first.clone();
         let template =
             Organization { id, ancestors: [].into(), profile, active: true, created, locations, ..of.clone() };
         Ok(OrganizationRow {
             id: self.ids.number(of.id)?,
-            lineage: *self.lineages.entry(of.ancestors.clone()).or_insert(lineage),
+            lineage: self.lineages.number(of.ancestors.clone())?,
             name: name.as_str(),
             slug: slug.as_str(),
             region: region.as_ref().map(Region::as_str),
@@ -195,7 +202,7 @@ impl Writer {
             active: of.active,
             created: of.created.into(),
             locations: own_locations.as_deref(),
-            template: self.templates.number(&template)?,
+            template: self.templates.number(json(&template)?)?,
         })
     }
 
@@ -218,7 +225,7 @@ impl Writer {
             if last.replace(*place) != Some(*place) {
                 all.push((self.ids.number(*place)?, Vec::new()));
             }
-            let (principal, grants) = (self.ids.number(*principal)?, self.grants.number(grants)?);
+            let (principal, grants) = (self.ids.number(*principal)?, self.grants.number(json(grants)?)?);
             let row = MemberRow { principal, since: (*since).into(), suspended: *suspended, grants };
             if let Some((_, rows)) = all.last_mut() {
                 rows.push(row);
@@ -237,7 +244,7 @@ impl Writer {
             id: self.ids.number(*id)?,
             organization: self.ids.number(*organization)?,
             name: name.as_str(),
-            gives: self.gives.number(gives)?,
+            gives: self.gives.number(json(gives)?)?,
             owners: self.ids.numbers(owners.iter().copied())?,
             principals: self.ids.numbers(members.iter().filter_map(|participant| participant.principal()))?,
             groups: self.ids.numbers(nested)?,
@@ -251,15 +258,13 @@ impl Writer {
             source: self.ids.number(*source)?,
             group: self.ids.number(*group)?,
             target: self.ids.number(*target)?,
-            terms: self.terms.number(terms)?,
+            terms: self.terms.number(json(terms)?)?,
             present: self.ids.numbers(present.iter().copied())?,
             opted_out: self.ids.numbers(opted_out.iter().copied())?,
         })
     }
 
     fn lineages(&mut self) -> Result<Vec<Vec<Number>>, SnapshotError> {
-        let mut lineages: Vec<_> = self.lineages.iter().map(|(lineage, number)| (*number, lineage.clone())).collect();
-        lineages.sort_unstable();
-        lineages.into_iter().map(|(_, lineage)| self.ids.numbers(lineage.iter().copied())).collect()
+        self.lineages.in_order().map(|lineage| self.ids.numbers(lineage.iter().copied())).collect()
     }
 }

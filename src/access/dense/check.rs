@@ -1,8 +1,8 @@
 //! The check of a plain case, by rows alone: without support access, inactive organizations,
 //! reach beyond a target, nested groups, and whatever a word cannot say.
 //!
-//! It answers nearly every question of nearly every tree, in a third of the instructions of
-//! the walk. What it does not answer is walked.
+//! Where it answers, it takes a fifth fewer instructions than the walk does. What it does not
+//! answer is walked.
 
 use super::DenseIndex;
 use super::organization::Place;
@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 
 impl DenseIndex {
     /// Whether a principal holds the claim numbered `bit` there; none where rows do not say.
+    // Inlined by force, as what leads here: to hand the rows on costs as much as to read them.
     #[inline(always)]
     pub(crate) fn holds(&self, who: Standing<'_>, place: Place<'_>, bit: usize, at: Timestamp) -> Option<bool> {
         if self.inactive | self.reaching | self.nestings != 0 || who.is_engineer() {

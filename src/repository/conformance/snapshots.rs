@@ -1,6 +1,7 @@
 //! The sentences on snapshots, R19 to R21. A repository that keeps none keeps them all.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::sample::{Sample, organization, page_of, person};
 use super::subject::{Subject, Trial, expect, text};
@@ -9,7 +10,6 @@ use crate::event::Version;
 use crate::person::{Record, RecordKey};
 use crate::repository::KeptSnapshot;
 use crate::snapshot::Snapshot;
-use std::num::NonZeroU32;
 
 /// A snapshot as a repository sees it: bytes of any kind, among them those that text, numbers
 /// and compression take for something else.
