@@ -12,29 +12,14 @@ use crate::tree::OrganizationTree;
 /// Trees by their roots, and by the organizations in them.
 #[derive(Clone, Default)]
 pub(crate) struct Forest {
-    trees: Numbered<TreeRow>,
+    trees: Numbered<Option<Arc<OrganizationTree>>>,
     homes: Trie<HomeRow>,
-}
-
-#[derive(Clone, Default)]
-struct TreeRow {
-    root: Uuid,
-    tree: Option<Arc<OrganizationTree>>,
 }
 
 #[derive(Clone, Default)]
 struct HomeRow {
     organization: Uuid,
     tree: u32,
-}
-
-impl Row for TreeRow {
-    fn id(&self) -> Uuid {
-        self.root
-    }
-    fn of(root: Uuid) -> Self {
-        Self { root, tree: None }
-    }
 }
 
 impl Row for HomeRow {
@@ -49,15 +34,15 @@ impl Row for HomeRow {
 
 impl Forest {
     pub(crate) fn tree(&self, root: OrganizationId) -> Option<&OrganizationTree> {
-        self.trees.find(root.uuid()).and_then(|row| row.tree.as_deref())
+        self.trees.find(root.uuid()).and_then(Option::as_deref)
     }
 
     /// Keeps a tree with the organizations that came into it, unless a newer state of it is
     /// kept already.
     pub(crate) fn keep(&mut self, tree: &Arc<OrganizationTree>, placed: &[OrganizationId]) {
         let (number, Some(row)) = self.trees.edit(tree.root().uuid()) else { return };
-        if row.tree.as_ref().is_none_or(|kept| kept.version() < tree.version()) {
-            row.tree = Some(tree.clone());
+        if row.as_ref().is_none_or(|kept| kept.version() < tree.version()) {
+            *row = Some(tree.clone());
             for organization in placed {
                 if let Some(home) = self.homes.edit(organization.uuid()) {
                     home.tree = number;
@@ -69,7 +54,7 @@ impl Forest {
     #[inline]
     fn tree_of(&self, organization: OrganizationId) -> Option<&OrganizationTree> {
         let home = self.homes.find(organization.uuid())?;
-        self.trees.get(home.tree)?.tree.as_deref()
+        self.trees.get(home.tree)?.as_deref()
     }
 }
 

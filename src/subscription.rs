@@ -323,7 +323,7 @@ impl OrganizationTree {
     }
 
     pub(crate) fn links_stand(&self, at: Timestamp) -> bool {
-        self.index.dense.links_stand.is_some_and(|window| window.contains(at))
+        self.index.dense.links_stand_at(at)
     }
 
     /// LIC-3: each operation that needs a feature is refused without it.

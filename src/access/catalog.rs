@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::{Claim, Grantable, InvalidClaim};
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::name::CapabilityName;
-use crate::role::RoleRef;
+use crate::role::{Privilege, RoleRef};
 
 /// What a claim lets one do to what it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,6 +109,10 @@ pub struct Catalog {
     places: Box<[Option<(u64, usize)>]>,
     /// What the ready-made role for customers stands for.
     customers: ClaimSet,
+    /// What each numbered set gives: nothing, Owner, then each claim by itself.
+    given: Box<[u64]>,
+    /// How many words of it a set takes.
+    pub(super) row: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +168,10 @@ impl Catalog {
             }
         }
         let places = places(claims.keys());
-        let mut catalog = Self { claims, places, customers: ClaimSet::new() };
+        // One bit for Owner, and one for what is no claim.
+        let row = claims.len().saturating_add(2).div_ceil(ClaimSet::WORD);
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        let mut catalog = Self { claims, places, customers: ClaimSet::new(), given: Box::default(), row };
         let closures = catalog.closures()?;
         for (entry, closure) in catalog.claims.values_mut().zip(closures) {
             entry.closure = closure;
@@ -172,7 +179,30 @@ impl Catalog {
         for name in RoleRef::CUSTOMERS {
             catalog.customers.extend(&catalog.expand(&Grantable::Claim(Claim::new(name)?)));
         }
+        catalog.given = catalog.given();
         Ok(catalog)
+    }
+
+    fn given(&self) -> Box<[u64]> {
+        let (nothing, owner) = (ClaimSet::new(), self.expand(&Grantable::Owner));
+        let sets = [&nothing, &owner].into_iter().chain(self.claims.values().map(|entry| &entry.closure));
+        sets.flat_map(|set| self.words(set)).collect()
+    }
+
+    /// The words of a set, as many as any has.
+    pub(super) fn words(&self, set: &ClaimSet) -> impl Iterator<Item = u64> + use<> {
+        (0..self.row).zip(set.words().collect::<Vec<_>>().into_iter().chain(std::iter::repeat(0))).map(|(_, word)| word)
+    }
+
+    /// The bit after those of all claims, which says of a set that it has roles besides.
+    pub(super) fn roles_bit(&self) -> usize {
+        self.claims.len().saturating_add(1)
+    }
+
+    /// The word of a set that a bit is in, and the bit in the word.
+    #[inline(always)]
+    pub(super) fn word_of(&self, bit: usize) -> (u32, u64) {
+        (u32::try_from(bit / ClaimSet::WORD).unwrap_or(u32::MAX), 1 << (bit % ClaimSet::WORD))
     }
 
     /// The closure of each claim, in order: added to until nothing changes.
@@ -295,6 +325,38 @@ impl Catalog {
         let views = self.claims.values().enumerate().filter(|(_, entry)| entry.declaration.access == AccessKind::View);
         views.for_each(|(index, _)| set.insert(index.saturating_add(1)));
         set
+    }
+
+    /// The number of the set of nothing.
+    pub(crate) const NOTHING: u32 = 0;
+
+    /// The number of the set of this privilege alone, if that is Owner or a declared claim.
+    pub(crate) fn set_of(&self, privilege: &Privilege) -> Option<u32> {
+        let bit = match privilege {
+            Privilege::Claim(Grantable::Owner) => OWNER_BIT,
+            Privilege::Claim(Grantable::Claim(claim)) => self.bit(claim)?,
+            _ => return None,
+        };
+        u32::try_from(bit.saturating_add(1)).ok()
+    }
+
+    /// How many sets have numbers here, which are below this one.
+    pub(crate) fn sets(&self) -> u32 {
+        u32::try_from(self.claims.len().saturating_add(2)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a set that has its number here gives the claim numbered `bit`.
+    #[inline(always)]
+    pub(crate) fn set_gives(&self, set: u32, bit: usize) -> Option<bool> {
+        let (word, bit) = self.word_of(bit);
+        let word = set.wrapping_mul(self.row).wrapping_add(word);
+        Some(self.given.get(usize::try_from(word).ok()?)? & bit != 0)
+    }
+
+    /// What a set that has its number here gives.
+    pub(crate) fn set(&self, set: u32) -> Option<ClaimSet> {
+        let row = |set: u32| usize::try_from(set.checked_mul(self.row)?).ok();
+        Some(ClaimSet::of(self.given.get(row(set)?..row(set.checked_add(1)?)?)?))
     }
 
     pub(crate) fn bit(&self, claim: &Claim) -> Option<usize> {

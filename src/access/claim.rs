@@ -25,7 +25,7 @@ pub struct InvalidClaim(String);
 /// assert!("Backups Restore".parse::<Claim>().is_err());
 /// # Ok::<(), bailiwick::InvalidClaim>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Claim {
     /// Shared, since the same few claims are held by very many.
@@ -60,6 +60,13 @@ impl Claim {
     /// Whether this claim lies below `family`: `backups.restore` below `backups`.
     pub fn is_below(&self, family: &Claim) -> bool {
         self.name.strip_prefix(family.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+impl PartialEq for Claim {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.name, &other.name) || self.name == other.name)
     }
 }
 

@@ -12,9 +12,10 @@ pub struct ClaimSet {
 
 pub(crate) const OWNER_BIT: usize = 0;
 
-const WORD: usize = 64;
-
 impl ClaimSet {
+    /// How many claims a word has.
+    pub(crate) const WORD: usize = 64;
+
     /// Without any claim.
     pub fn new() -> Self {
         Self::default()
@@ -27,19 +28,28 @@ impl ClaimSet {
         set
     }
 
+    pub(crate) fn of(words: &[u64]) -> Self {
+        let used = words.iter().rposition(|word| *word != 0).map_or(0, |last| last.saturating_add(1));
+        Self { words: SmallVec::from_slice(words.get(..used).unwrap_or_default()) }
+    }
+
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
+        self.words.iter().copied()
+    }
+
     pub(crate) fn insert(&mut self, bit: usize) {
-        let word = bit / WORD;
+        let word = bit / Self::WORD;
         if self.words.len() <= word {
             self.words.resize(word.saturating_add(1), 0);
         }
         if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << (bit % WORD);
+            *word |= 1 << (bit % Self::WORD);
         }
     }
 
     pub(crate) fn remove(&mut self, bit: usize) {
-        if let Some(word) = self.words.get_mut(bit / WORD) {
-            *word &= !(1 << (bit % WORD));
+        if let Some(word) = self.words.get_mut(bit / Self::WORD) {
+            *word &= !(1 << (bit % Self::WORD));
         }
         while self.words.last() == Some(&0) {
             self.words.pop();
@@ -48,7 +58,7 @@ impl ClaimSet {
 
     #[inline]
     pub(crate) fn contains(&self, bit: usize) -> bool {
-        self.words.get(bit / WORD).is_some_and(|word| word & (1 << (bit % WORD)) != 0)
+        self.words.get(bit / Self::WORD).is_some_and(|word| word & (1 << (bit % Self::WORD)) != 0)
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {
@@ -90,9 +100,9 @@ impl ClaimSet {
 
     pub(crate) fn bits(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(index, word)| {
-            (0..WORD)
+            (0..Self::WORD)
                 .filter(move |bit| word & (1 << bit) != 0)
-                .map(move |bit| index.saturating_mul(WORD).saturating_add(bit))
+                .map(move |bit| index.saturating_mul(Self::WORD).saturating_add(bit))
         })
     }
 }

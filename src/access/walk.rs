@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::dense::DenseIndex;
 use super::dense::organization::Place;
 use super::dense::principal::Standing;
-use super::dense::row::{NONE, SetRow, Way};
+use super::dense::row::{NONE, Way};
 use super::dense::trie::Row;
 use super::evaluate::{Access, Gives};
 use super::set::ClaimSet;
@@ -37,8 +37,13 @@ impl<'a> Access<'a> {
     /// Whether a principal holds the claim numbered `bit` there, whatever it requires.
     #[inline(always)]
     pub(super) fn holds_at(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
-        let plain = if self.dormant || self.suspended { None } else { self.index().holds(principal, place, bit, at) };
-        plain.unwrap_or_else(|| self.walks_to(principal, place, bit, at))
+        if !self.dormant
+            && !self.suspended
+            && let Some(holds) = self.index().holds(self.tree.catalog(), principal, place, bit, at)
+        {
+            return holds;
+        }
+        self.walks_to(principal, place, bit, at)
     }
 
     #[inline(never)]
@@ -60,8 +65,7 @@ impl<'a> Access<'a> {
 
     #[inline(always)]
     fn find(&self, principal: PrincipalId, organization: OrganizationId) -> Option<(Standing<'a>, Place<'a>)> {
-        let index = self.index();
-        Some((index.standing(principal.uuid())?, index.place(organization.uuid())?))
+        self.index().rows(principal.uuid(), organization.uuid())
     }
 
     /// Everything that a principal holds there, whatever it requires.
@@ -85,9 +89,9 @@ impl<'a> Access<'a> {
     }
 
     fn extend_by(&self, held: &mut ClaimSet, set: u32, place: Place<'_>) {
-        let Some(row) = self.index().sets.get(set) else { return };
-        held.extend(&row.claims);
-        for role in row.roles.as_slice().iter().filter_map(|role| self.index().roles.get(*role)) {
+        let (catalog, index) = (self.tree.catalog(), self.index());
+        held.extend(&index.sets.claims(catalog, set));
+        for role in index.sets.roles(catalog, set).iter().filter_map(|role| index.roles.get(*role)) {
             if is_usable(role.home, place) {
                 held.extend(&role.claims);
             }
@@ -108,13 +112,13 @@ impl<'a> Access<'a> {
 
     #[inline]
     fn set_gives(&self, set: u32, place: Place<'_>, bit: usize) -> bool {
-        let Some(row) = self.index().sets.get(set) else { return false };
-        row.claims.contains(bit) || self.roles_give(row, place, bit)
+        let catalog = self.tree.catalog();
+        let gives = self.index().sets.gives(catalog, set, bit);
+        gives.unwrap_or_else(|| self.roles_give(self.index().sets.roles(catalog, set), place, bit))
     }
 
-    fn roles_give(&self, row: &SetRow, place: Place<'_>, bit: usize) -> bool {
-        row.roles
-            .as_slice()
+    fn roles_give(&self, roles: &[u32], place: Place<'_>, bit: usize) -> bool {
+        roles
             .iter()
             .filter_map(|role| self.index().roles.get(*role))
             .any(|role| role.claims.contains(bit) && is_usable(role.home, place))
@@ -125,8 +129,8 @@ impl<'a> Access<'a> {
     fn answers(&self, place: Place<'_>) -> bool {
         let index = self.index();
         let inactive = |number: &u32| index.above.get(*number).is_some_and(|row| row.inactive);
-        let path = || place.ancestors.iter().chain([&place.row.number]);
-        self.dormant || (place.row.there && (index.inactive == 0 || !path().any(inactive)))
+        let path = || place.ancestors().iter().chain([&place.row.number]);
+        self.dormant || (place.row.is_there() && (index.inactive == 0 || !path().any(inactive)))
     }
 
     /// Walks everything that a principal holds in an organization, until `each` breaks.
@@ -208,9 +212,8 @@ impl<'a> Access<'a> {
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let active = place.active(group);
-        if (active.is_some() || self.index().reaching > 0) && self.counts(group, principal) {
-            self.walk_active(group, active, place, at, each)?;
+        if (place.may_have(group) || self.index().reaching > 0) && self.counts(group, principal) {
+            self.walk_active(group, place, at, each)?;
         }
         Continue(())
     }
@@ -228,8 +231,9 @@ impl<'a> Access<'a> {
         let mut next = 0;
         while let Some(group) = seen.get(next).copied() {
             next = next.saturating_add(1);
-            self.walk_active(group, place.active(group), place, at, each)?;
-            let outer = self.index().groups.get(group).map(|row| row.outer()).unwrap_or_default();
+            self.walk_active(group, place, at, each)?;
+            let index = self.index();
+            let outer = index.groups.get(group).map(|row| row.outer(&index.lists)).unwrap_or_default();
             for outer in outer {
                 if !seen.contains(outer) && self.is_nested(group, *outer, at) {
                     seen.push(*outer);
@@ -259,7 +263,6 @@ impl<'a> Access<'a> {
     fn walk_active<B>(
         &self,
         group: u32,
-        active: Option<Way>,
         place: Place<'a>,
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
@@ -269,10 +272,10 @@ impl<'a> Access<'a> {
             return each(Gift::Set(row.gives));
         }
         // GRP-4: a link counts below where its group lives.
-        if !place.ancestors.contains(&row.home) {
+        if !place.ancestors().contains(&row.home) {
             return Continue(());
         }
-        if let Some(way) = active {
+        if let Some(way) = place.active(group) {
             self.walk_linked(group, way, place.row.id(), place, at, each)?;
         }
         self.walk_reach(group, place, at, each)
@@ -291,16 +294,17 @@ impl<'a> Access<'a> {
     ) -> ControlFlow<B> {
         let index = self.index();
         // LIC-4: after a lapse that suspends, links give nothing.
-        let (Some(row), true) = (index.groups.get(group), index.links_stand.is_some_and(|window| window.contains(at)))
-        else {
+        let (Some(row), true) = (index.groups.get(group), index.links_stand_at(at)) else {
             return Continue(());
         };
         match way {
             Way::Inherit => each(Gift::Set(row.passes)),
             Way::MakesOwners => each(Gift::Set(row.gives)),
             Way::Narrowed(to) => each(Gift::Narrowed { to, of: row.gives }),
-            Way::Home => Continue(()),
-            Way::Ask => self.walk_link(row.id(), target, place.row.id(), at, each),
+            Way::Ask => {
+                let group = index.groups.id(group).unwrap_or_default();
+                self.walk_link(group, target, place.row.id(), at, each)
+            }
         }
     }
 
@@ -316,8 +320,8 @@ impl<'a> Access<'a> {
         if index.reaching == 0 {
             return Continue(());
         }
-        let Some((parent, _)) = place.ancestors.split_last() else { return Continue(()) };
-        for above in place.ancestors {
+        let Some((parent, _)) = place.ancestors().split_last() else { return Continue(()) };
+        for above in place.ancestors() {
             let Some(target) = index.above.get(*above) else { continue };
             let Some(bond) = target.reaching(group) else { continue };
             if bond.children_only && above != parent {
@@ -358,5 +362,5 @@ fn ids(principal: Standing<'_>, place: Place<'_>) -> Option<(PrincipalId, Organi
 /// CLM-3: whether a role that lives at `home` is usable in an organization.
 #[inline]
 fn is_usable(home: u32, place: Place<'_>) -> bool {
-    home != NONE && (home == place.number() || place.ancestors.contains(&home))
+    home != NONE && (home == place.number() || place.ancestors().contains(&home))
 }

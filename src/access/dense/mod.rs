@@ -10,19 +10,20 @@ pub(crate) mod organization;
 mod paged;
 pub(crate) mod principal;
 pub(crate) mod row;
+pub(crate) mod sets;
 pub(crate) mod trie;
 mod words;
 
 use std::collections::BTreeSet;
 
-use imbl::OrdMap;
 use uuid::Uuid;
 
 use self::organization::{OrganizationRow, Place};
 use self::paged::Paged;
 use self::principal::{PrincipalRow, Standing};
-use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, SetRow, Way};
-use self::trie::{Numbered, Row, Trie};
+use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, Way};
+use self::sets::Sets;
+use self::trie::{Numbered, Row, Trie, hash};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
 use crate::group::Group;
@@ -32,52 +33,30 @@ use crate::member::Member;
 use crate::organization::Organization;
 use crate::participant::Participant;
 use crate::reach::{LinkGives, Reach};
-use crate::role::{Privilege, Role, RoleRef};
-use crate::time::Window;
+use crate::role::{Privilege, Role};
+use crate::time::{Timestamp, Window};
 
-#[derive(Clone, Debug)]
+/// What a check reads of every tree comes first, and close together.
+#[derive(Clone, Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct DenseIndex {
     principals: Trie<PrincipalRow>,
     organizations: Trie<OrganizationRow>,
-    /// What does not fit into those rows.
-    lists: Lists,
-    /// By the numbers of organizations.
-    pub(crate) above: Paged<AboveRow>,
-    pub(crate) groups: Numbered<GroupRow>,
-    pub(crate) roles: Numbered<RoleRow>,
-    /// Every set of privileges that was ever held at once; there are few, and none is forgotten.
-    pub(crate) sets: Paged<SetRow>,
-    interned: OrdMap<BTreeSet<Privilege>, u32>,
-    /// How many organizations are themselves inactive; without any, no path is walked.
-    pub(crate) inactive: usize,
     /// How many links reach beyond their target; without any, no ancestor is looked at.
-    pub(crate) reaching: usize,
+    pub(crate) reaching: u32,
     /// How many groups are in groups; without any, no group is followed.
-    pub(crate) nestings: usize,
+    pub(crate) nestings: u32,
+    /// How many organizations are themselves inactive; without any, no path is walked.
+    pub(crate) inactive: u32,
+    pub(crate) groups: Numbered<GroupRow>,
     /// When links give access; none if never (LIC-4).
     pub(crate) links_stand: Option<Window>,
-}
-
-impl Default for DenseIndex {
-    fn default() -> Self {
-        let mut sets = Paged::default();
-        // What is held by a member who holds nothing is the first set.
-        let nothing = sets.push(SetRow::default());
-        Self {
-            principals: Trie::default(),
-            organizations: Trie::default(),
-            lists: Lists::default(),
-            above: Paged::default(),
-            groups: Numbered::default(),
-            roles: Numbered::default(),
-            sets,
-            interned: OrdMap::unit(BTreeSet::new(), nothing),
-            inactive: 0,
-            reaching: 0,
-            nestings: 0,
-            links_stand: None,
-        }
-    }
+    /// What does not fit into those rows.
+    pub(crate) lists: Lists,
+    pub(crate) sets: Sets,
+    /// By the numbers of organizations.
+    pub(crate) above: Paged<AboveRow>,
+    pub(crate) roles: Numbered<RoleRow>,
 }
 
 impl PartialEq for DenseIndex {
@@ -88,7 +67,7 @@ impl PartialEq for DenseIndex {
     }
 }
 
-fn adjust(count: &mut usize, before: bool, after: bool) {
+fn adjust(count: &mut u32, before: bool, after: bool) {
     match (before, after) {
         (false, true) => *count = count.saturating_add(1),
         (true, false) => *count = count.saturating_sub(1),
@@ -109,7 +88,7 @@ impl DenseIndex {
     fn put_place(&mut self, id: OrganizationId, there: bool, ancestors: &[u32], inactive: bool) {
         let number = self.number(id);
         if let Some(row) = self.organizations.edit(id.uuid()) {
-            row.there = there;
+            row.set_there(there);
             row.set_ancestors(&mut self.lists, ancestors);
         }
         if self.above.get(number).is_some_and(|row| row.inactive != inactive)
@@ -174,13 +153,15 @@ impl DenseIndex {
         let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
         let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
         (row.home, row.gives, row.passes) = (home, gives, passes);
-        self.set_active(group.organization, number, Some(Way::Home));
+        if let Some(row) = self.organizations.edit(group.organization.uuid()) {
+            row.set_home(number);
+        }
     }
 
     pub(crate) fn drop_group(&mut self, group: &Group) {
-        let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
-        row.home = NONE;
-        self.set_active(group.organization, number, None);
+        if let (_, Some(row)) = self.groups.edit(group.id.uuid()) {
+            row.home = NONE;
+        }
     }
 
     fn set_active(&mut self, organization: OrganizationId, group: u32, way: Option<Way>) {
@@ -200,7 +181,7 @@ impl DenseIndex {
             }
             Participant::Group(nested) => {
                 if let (_, Some(row)) = self.groups.edit(nested.uuid())
-                    && row.set_outer(group, is_in)
+                    && row.set_outer(&mut self.lists, group, is_in)
                 {
                     adjust(&mut self.nestings, !is_in, is_in);
                 }
@@ -257,24 +238,13 @@ impl DenseIndex {
 
     /// The number of a set of privileges.
     fn set<'p>(&mut self, catalog: &Catalog, privileges: impl IntoIterator<Item = &'p Privilege>) -> u32 {
-        let privileges: BTreeSet<Privilege> = privileges.into_iter().cloned().collect();
-        if let Some(set) = self.interned.get(&privileges) {
-            return *set;
-        }
-        let mut row = SetRow::default();
-        for privilege in &privileges {
-            match privilege {
-                Privilege::Claim(claim) => row.claims.extend(&catalog.expand(claim)),
-                Privilege::Role(RoleRef::Defined(role)) => {
-                    let role = self.roles.number(role.uuid());
-                    row.roles = row.roles.as_slice().iter().copied().chain([role]).collect();
-                }
-                Privilege::Role(ready_made) => row.claims.extend(&ready_made.expand(catalog)),
-            }
-        }
-        let number = self.sets.push(row);
-        self.interned.insert(privileges, number);
-        number
+        self.sets.number(catalog, &mut self.roles, privileges)
+    }
+
+    /// Whether links give access at that instant (LIC-4).
+    #[inline(never)]
+    pub(crate) fn links_stand_at(&self, at: Timestamp) -> bool {
+        self.links_stand.is_some_and(|stand| stand.contains(at))
     }
 
     /// How many bytes all of it takes.
@@ -285,21 +255,31 @@ impl DenseIndex {
     }
 
     /// A principal's row with its list.
-    #[inline(always)]
     pub(crate) fn standing(&self, principal: Uuid) -> Option<Standing<'_>> {
         self.principals.find(principal).map(|row| row.standing(&self.lists))
     }
 
     /// An organization's row with its list.
-    #[inline(always)]
     pub(crate) fn place(&self, organization: Uuid) -> Option<Place<'_>> {
-        self.organizations.find(organization).map(|row| row.place(&self.lists))
+        self.place_hashed(organization, hash(organization))
     }
 
     /// As [`DenseIndex::place`], the hash having been reckoned before.
     #[inline]
     pub(crate) fn place_hashed(&self, organization: Uuid, hash: u64) -> Option<Place<'_>> {
-        self.organizations.find_hashed(organization, hash).map(|row| row.place(&self.lists))
+        self.organizations.probe(hash).find(organization).map(|row| row.place(&self.lists))
+    }
+
+    /// Both rows of a question. Either is read before the other is looked at, so that memory is
+    /// waited for once.
+    #[inline(always)]
+    pub(crate) fn rows(&self, principal: Uuid, organization: Uuid) -> Option<(Standing<'_>, Place<'_>)> {
+        let (who, place) = (self.principals.probe(hash(principal)), self.organizations.probe(hash(organization)));
+        let (mut standing, mut at) = (who.row()?, place.row()?);
+        if (standing.id() != principal) | (at.id() != organization) {
+            (standing, at) = (who.find(principal)?, place.find(organization)?);
+        }
+        Some((standing.standing(&self.lists), at.place(&self.lists)))
     }
 
     /// Every edge, by identifier and in words, sorted: two indexes of one state say the same,
@@ -307,16 +287,16 @@ impl DenseIndex {
     pub(crate) fn edges(&self) -> BTreeSet<(&'static str, Uuid, Uuid, String)> {
         let mut edges = BTreeSet::new();
         let organization = |number: u32| self.above.get(number).map(|row| row.id).unwrap_or_default();
-        let group = |number: u32| self.groups.get(number).map(Row::id).unwrap_or_default();
-        let set = |number: u32| self.interned.iter().find(|(_, other)| **other == number).map(|(set, _)| set);
+        let group = |number: u32| self.groups.id(number).unwrap_or_default();
+        let set = |number: u32| self.sets.described(number);
         let described = |way: Way| match way {
-            Way::Narrowed(number) => format!("{:?}", set(number)),
+            Way::Narrowed(number) => set(number),
             way => format!("{way:?}"),
         };
         for row in self.organizations.iter() {
             let place = row.place(&self.lists);
-            let above: Vec<Uuid> = place.ancestors.iter().map(|number| organization(*number)).collect();
-            edges.extend(row.there.then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
+            let above: Vec<Uuid> = place.ancestors().iter().map(|number| organization(*number)).collect();
+            edges.extend(row.is_there().then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
             let active = place.bonds().into_iter().map(|(number, bond)| (group(number), described(bond.way)));
             edges.extend(active.map(|(group, way)| ("active", row.id(), group, way)));
         }
@@ -338,13 +318,13 @@ impl DenseIndex {
                 held.map(|(place, set, held)| ("member", row.id(), place, format!("{set:?} {}", held.is_suspended()))),
             );
         }
-        for row in self.groups.iter() {
-            edges.extend(row.outer().iter().map(|outer| ("nested", row.id(), group(*outer), String::new())));
-            let gives = format!("{:?} {:?}", set(row.gives), set(row.passes));
-            edges.extend((row.home != NONE).then(|| ("group", row.id(), organization(row.home), gives)));
+        for (id, row) in self.groups.iter() {
+            edges.extend(row.outer(&self.lists).iter().map(|outer| ("nested", id, group(*outer), String::new())));
+            let gives = format!("{} {}", set(row.gives), set(row.passes));
+            edges.extend((row.home != NONE).then(|| ("group", id, organization(row.home), gives)));
         }
-        for row in self.roles.iter().filter(|row| row.home != NONE) {
-            edges.insert(("role", row.id(), organization(row.home), format!("{:?}", row.claims)));
+        for (id, row) in self.roles.iter().filter(|(_, row)| row.home != NONE) {
+            edges.insert(("role", id, organization(row.home), format!("{:?}", row.claims)));
         }
         edges
     }
@@ -354,7 +334,6 @@ impl DenseIndex {
 mod tests {
     use super::*;
     use crate::grant::Grant;
-    use crate::time::Timestamp;
 
     /// The sets are numbered in the order of `first`; then a member holds `held`.
     fn index(first: [&str; 2], held: &str) -> DenseIndex {

@@ -1,12 +1,12 @@
 //! A principal's row: where they are a member, and which groups they are in.
 
-use std::slice::Iter;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use uuid::Uuid;
+use wide::u16x16;
 
-use super::row::{Holding, Lists, NONE, Pairs, count_of, has, pairs_of, put, second};
+use super::row::{Holding, Lists, Pairs, count_of, has, mark_of, pairs_of, put, second};
 use super::trie::Row;
 
 /// How many words fit into a row; with them it fills one cache line.
@@ -14,8 +14,8 @@ const NEAR: usize = 16;
 
 /// A principal. What they have lies in the row itself while it is little and its numbers lie
 /// close together, as those of one customer's organizations and groups do; else in a list
-/// elsewhere.
-#[derive(Clone, Copy, Debug)]
+/// elsewhere. A row that once needed a list keeps it.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct PrincipalRow {
     id: Uuid,
@@ -23,12 +23,12 @@ pub(crate) struct PrincipalRow {
     held: u8,
     bare: u8,
     groups: u8,
-    /// What is added to each organization.
+    /// What is added to each organization; the number of the list, if all is there.
     place: u32,
     /// What is added to each group.
     group: u32,
-    /// The list of this row, once it needed one.
-    list: u32,
+    /// The [marks](mark_of) of the groups.
+    pub(super) among: u32,
     /// The organizations where something is held, then those where nothing is, then the groups,
     /// each sorted; then what is held.
     words: [u16; NEAR],
@@ -45,13 +45,6 @@ const FIRST: u8 = 4;
 /// where nothing is; then pairs of the first and what is held, the others, and the groups.
 const FAR: u8 = 8;
 
-impl Default for PrincipalRow {
-    fn default() -> Self {
-        let (id, words) = (Uuid::nil(), [0; NEAR]);
-        Self { id, marks: 0, held: 0, bare: 0, groups: 0, place: 0, group: 0, list: NONE, words }
-    }
-}
-
 impl Row for PrincipalRow {
     #[inline]
     fn id(&self) -> Uuid {
@@ -62,59 +55,50 @@ impl Row for PrincipalRow {
     }
 }
 
-/// A principal's row, with its list if that counts.
+/// A principal's row, with the lists of which one may be its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Standing<'a> {
-    row: &'a PrincipalRow,
-    far: Option<&'a [u32]>,
-}
-
-/// The groups that a principal is in.
-pub(crate) enum Groups<'a> {
-    Near(u32, Iter<'a, u16>),
-    Far(Iter<'a, u32>),
-}
-
-impl Iterator for Groups<'_> {
-    type Item = u32;
-
-    #[inline]
-    fn next(&mut self) -> Option<u32> {
-        match self {
-            Self::Near(base, words) => words.next().map(|word| base.wrapping_add(u32::from(*word))),
-            Self::Far(words) => words.next().copied(),
-        }
-    }
+    pub(super) row: &'a PrincipalRow,
+    lists: &'a Lists,
 }
 
 impl PrincipalRow {
     #[inline]
-    pub(super) fn standing<'a>(&'a self, lists: &'a Lists) -> Standing<'a> {
-        let far = if self.is(FAR) { lists.get(self.list) } else { None };
-        Standing { row: self, far }
+    pub(super) const fn standing<'a>(&'a self, lists: &'a Lists) -> Standing<'a> {
+        Standing { row: self, lists }
+    }
+
+    /// Whether all that counts is in the row, of one who is known to the tree and no engineer.
+    #[inline]
+    pub(super) const fn is_plain(&self) -> bool {
+        self.marks & (KNOWN | ENGINEER | FAR) == KNOWN
     }
 
     /// What a row that is near says of an organization.
-    #[inline]
-    fn holding(&self, organization: u32) -> Option<Holding> {
-        let places = self.words.get(..usize::from(self.held).wrapping_add(usize::from(self.bare)))?;
+    #[inline(always)]
+    pub(super) fn holding(&self, organization: u32) -> Option<Holding> {
+        // All words are looked at in one step: where a loop would end cannot be foretold.
         let wanted = organization.wrapping_sub(self.place);
-        match places.iter().position(|word| u32::from(*word) == wanted) {
-            Some(found) if found < usize::from(self.held) => {
-                let holdings = places.len().wrapping_add(usize::from(self.groups));
-                self.words.get(holdings.wrapping_add(found)).map(|half| Holding::from_half(*half))
-            }
-            Some(_) => Some(Holding::NOTHING),
-            None => (organization == 0 && self.is(FIRST)).then_some(Holding::NOTHING),
+        let found = match u16::try_from(wanted) {
+            Ok(wanted) => u16x16::new(self.words).simd_eq(u16x16::splat(wanted)).to_bitmask().trailing_zeros(),
+            Err(_) => u32::MAX,
+        };
+        let (held, bare) = (u32::from(self.held), u32::from(self.bare));
+        if found < held {
+            let holdings = held.wrapping_add(bare).wrapping_add(u32::from(self.groups));
+            let word = usize::try_from(holdings.wrapping_add(found)).ok();
+            return word.and_then(|word| self.words.get(word)).map(|half| Holding::from_half(*half));
         }
+        let bare = found < held.wrapping_add(bare) || (organization == 0 && self.is(FIRST));
+        bare.then_some(Holding::NOTHING)
     }
 
     /// The groups of a row that is near.
-    #[inline]
-    fn groups(&self) -> Groups<'_> {
+    #[inline(always)]
+    pub(super) fn groups(&self) -> impl Iterator<Item = u32> {
         let start = usize::from(self.held).wrapping_add(usize::from(self.bare));
-        let groups = self.words.get(start..start.wrapping_add(usize::from(self.groups)));
-        Groups::Near(self.group, groups.unwrap_or_default().iter())
+        let groups = self.words.get(start..start.wrapping_add(usize::from(self.groups))).unwrap_or_default();
+        groups.iter().map(|word| self.group.wrapping_add(u32::from(*word)))
     }
 
     #[inline]
@@ -150,14 +134,19 @@ impl PrincipalRow {
     pub(super) fn set_group(&mut self, lists: &mut Lists, group: u32, is_in: bool) {
         let mut edges = self.standing(lists).edges();
         put(&mut edges.groups, group, is_in.then_some(group), |group| *group);
+        self.among = edges.groups.iter().fold(0, |marks, group| marks | mark_of(*group));
         self.set_edges(lists, &edges);
     }
 
     fn set_edges(&mut self, lists: &mut Lists, edges: &Edges) {
-        let near = self.with_near(edges);
-        lists.set(&mut self.list, near.is_none().then(|| edges.far()));
-        *self = Self { list: self.list, ..near.unwrap_or(*self) };
-        self.mark(FAR, near.is_none());
+        if self.is(FAR) {
+            lists.set(self.place, edges.far());
+        } else if let Some(near) = self.with_near(edges) {
+            *self = near;
+        } else {
+            self.place = lists.push(edges.far());
+            self.mark(FAR, true);
+        }
     }
 
     /// None if these are too many for a row, or too far apart.
@@ -203,22 +192,25 @@ impl<'a> Standing<'a> {
         self.row.is(ENGINEER)
     }
 
+    fn far(&self) -> Option<&'a [u32]> {
+        if self.row.is(FAR) { self.lists.get(self.row.place) } else { None }
+    }
+
     /// What they hold in an organization, if they are a member there.
-    #[inline]
     pub(crate) fn holding(&self, organization: u32) -> Option<Holding> {
-        if let Some(far) = self.far {
-            return held_far(far, organization);
+        match self.far() {
+            Some(far) => held_far(far, organization),
+            None => self.row.holding(organization),
         }
-        self.row.holding(organization)
     }
 
     /// The groups that they are in.
-    #[inline]
-    pub(crate) fn groups(&self) -> Groups<'a> {
-        if let Some(far) = self.far {
-            return Groups::Far(parts(far).2.iter());
-        }
-        self.row.groups()
+    pub(crate) fn groups(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let (far, near) = match self.far() {
+            Some(far) => (parts(far).2, None),
+            None => (&[][..], Some(self.row.groups())),
+        };
+        far.iter().copied().chain(near.into_iter().flatten())
     }
 
     /// Where they are a member, and what they hold there.
@@ -229,7 +221,7 @@ impl<'a> Standing<'a> {
 
     fn edges(&self) -> Edges {
         let row = self.row;
-        let (held, bare) = match self.far {
+        let (held, bare) = match self.far() {
             Some(far) => {
                 let (held, bare, _) = parts(far);
                 (held.iter().map(|[at, word]| (*at, Holding::from_word(*word))).collect(), SmallVec::from_slice(bare))
@@ -316,6 +308,7 @@ mod tests {
                 }
                 let count = if row.is(FAR) { &mut far } else { &mut near };
                 *count += 1;
+                assert_eq!(row.among, groups.iter().fold(0, |marks, group| marks | mark_of(*group)));
                 let standing = row.standing(&lists);
                 assert_eq!(standing.memberships().collect::<BTreeMap<_, _>>(), places);
                 assert!(standing.groups().eq(groups.iter().copied()));

@@ -1,5 +1,4 @@
-//! What the rows of the dense index are made of, and those that are few: of roles, groups and
-//! sets of privileges.
+//! What the rows of the dense index are made of, and those of groups, roles and what is above.
 
 use std::sync::Arc;
 
@@ -7,7 +6,6 @@ use smallvec::{Array, SmallVec};
 use uuid::Uuid;
 
 use super::paged::Paged;
-use super::trie::Row;
 use super::words::Words;
 use crate::access::set::ClaimSet;
 
@@ -68,11 +66,9 @@ impl Holding {
     }
 }
 
-/// How a group is active in an organization, or below it.
+/// How a group is active in an organization by a link to it, or below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It lives there.
-    Home,
     /// By a link that has an end, exclusions or the like: the link must be asked.
     Ask,
     /// By a link that inherits, without Owner.
@@ -92,14 +88,13 @@ pub(crate) struct Bond {
 
 impl Bond {
     const CHILDREN_ONLY: u32 = 1 << 31;
-    const KINDS: u32 = 4;
+    const KINDS: u32 = 3;
 
     pub(super) const fn pack(self) -> u32 {
         let way = match self.way {
-            Way::Home => 0,
-            Way::Ask => 1,
-            Way::Inherit => 2,
-            Way::MakesOwners => 3,
+            Way::Ask => 0,
+            Way::Inherit => 1,
+            Way::MakesOwners => 2,
             Way::Narrowed(set) => set.saturating_add(Self::KINDS),
         };
         if self.children_only { way | Self::CHILDREN_ONLY } else { way }
@@ -108,10 +103,9 @@ impl Bond {
     #[inline]
     pub(super) const fn unpack(word: u32) -> Self {
         let way = match word & !Self::CHILDREN_ONLY {
-            0 => Way::Home,
-            1 => Way::Ask,
-            2 => Way::Inherit,
-            3 => Way::MakesOwners,
+            0 => Way::Ask,
+            1 => Way::Inherit,
+            2 => Way::MakesOwners,
             set => Way::Narrowed(set.saturating_sub(Self::KINDS)),
         };
         Self { way, children_only: word & Self::CHILDREN_ONLY != 0 }
@@ -143,12 +137,15 @@ impl Lists {
         self.0.get(number).map(|list| &**list)
     }
 
-    /// Puts a row's list in its place, which it keeps once it has one; no list is an empty one.
-    pub(super) fn set(&mut self, number: &mut u32, list: Option<Arc<[u32]>>) {
-        match (self.0.get_mut(*number), list) {
-            (Some(place), list) => *place = list.unwrap_or_default(),
-            (None, Some(list)) => *number = self.0.push(list),
-            (None, None) => {}
+    /// Adds a list, and answers its number.
+    pub(super) fn push(&mut self, list: Arc<[u32]>) -> u32 {
+        self.0.push(list)
+    }
+
+    /// Puts a list in the place of the one of this number.
+    pub(super) fn set(&mut self, number: u32, list: Arc<[u32]>) {
+        if let Some(place) = self.0.get_mut(number) {
+            *place = list;
         }
     }
 
@@ -156,6 +153,12 @@ impl Lists {
     pub(super) fn bytes(&self) -> usize {
         self.0.iter().map(|list| size_of_val(&**list)).fold(self.0.bytes(), usize::saturating_add)
     }
+}
+
+/// The mark of a group, of 32 that all share: without a mark in common, no group is in common.
+#[inline]
+pub(super) const fn mark_of(group: u32) -> u32 {
+    1 << (group % u32::BITS)
 }
 
 #[inline]
@@ -234,49 +237,40 @@ impl AboveRow {
     }
 }
 
-/// A group: where it lives, what it gives, and what it is nested in.
-#[derive(Clone, Debug)]
+/// A group: where it lives, and what it gives.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupRow {
-    id: Uuid,
     /// Where it lives; none if it is not there.
     pub(crate) home: u32,
     /// What it gives at home.
     pub(crate) gives: u32,
     /// What it gives below, where a link makes no owners (GRP-2).
     pub(crate) passes: u32,
-    /// The groups that hold it.
-    outer: Words<3>,
+    /// The list of the groups that hold it, once there was one.
+    outer: u32,
 }
 
 impl Default for GroupRow {
     fn default() -> Self {
-        Self { id: Uuid::nil(), home: NONE, gives: 0, passes: 0, outer: Words::default() }
-    }
-}
-
-impl Row for GroupRow {
-    fn id(&self) -> Uuid {
-        self.id
-    }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
-    }
-    fn bytes(&self) -> usize {
-        self.outer.bytes()
+        Self { home: NONE, gives: 0, passes: 0, outer: NONE }
     }
 }
 
 impl GroupRow {
-    #[inline]
-    pub(crate) fn outer(&self) -> &[u32] {
-        self.outer.as_slice()
+    /// The groups that hold it.
+    pub(crate) fn outer<'a>(&self, lists: &'a Lists) -> &'a [u32] {
+        lists.get(self.outer).unwrap_or_default()
     }
 
     /// Whether anything changed.
-    pub(crate) fn set_outer(&mut self, outer: u32, is_in: bool) -> bool {
-        let mut all: SmallVec<[u32; 4]> = SmallVec::from_slice(self.outer());
+    pub(super) fn set_outer(&mut self, lists: &mut Lists, outer: u32, is_in: bool) -> bool {
+        let mut all: SmallVec<[u32; 4]> = SmallVec::from_slice(self.outer(lists));
         let before = put(&mut all, outer, is_in.then_some(outer), |outer| *outer);
-        self.outer = all.into_iter().collect();
+        if self.outer == NONE {
+            self.outer = lists.push(all.as_slice().into());
+        } else {
+            lists.set(self.outer, all.as_slice().into());
+        }
         before != is_in
     }
 }
@@ -284,7 +278,6 @@ impl GroupRow {
 /// A defined role: where it lives, and which claims it carries.
 #[derive(Clone, Debug)]
 pub(crate) struct RoleRow {
-    id: Uuid,
     /// Where it lives; none if it is not there.
     pub(crate) home: u32,
     pub(crate) claims: ClaimSet,
@@ -292,22 +285,6 @@ pub(crate) struct RoleRow {
 
 impl Default for RoleRow {
     fn default() -> Self {
-        Self { id: Uuid::nil(), home: NONE, claims: ClaimSet::new() }
+        Self { home: NONE, claims: ClaimSet::new() }
     }
-}
-
-impl Row for RoleRow {
-    fn id(&self) -> Uuid {
-        self.id
-    }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
-    }
-}
-
-/// What a set of privileges stands for: claims, and roles that count where they are usable.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SetRow {
-    pub(crate) claims: ClaimSet,
-    pub(crate) roles: Words<3>,
 }

@@ -16,11 +16,6 @@ pub(crate) trait Row: Clone + Default {
 
     /// An empty row of this one.
     fn of(id: Uuid) -> Self;
-
-    /// How many bytes it holds elsewhere.
-    fn bytes(&self) -> usize {
-        0
-    }
 }
 
 /// Rows, found by their identifier and never removed.
@@ -32,12 +27,12 @@ pub(crate) struct Trie<R> {
 /// A table that is probed in order, or 32 of them chosen by five bits of the hash.
 #[derive(Clone, Debug)]
 enum Node<R> {
-    Table { used: usize, rows: Arc<[R]> },
-    Branch(Arc<[Node<R>]>),
+    Table { used: u32, rows: Arc<[R]> },
+    Branch(Arc<[Node<R>; CHILDREN]>),
 }
 
 const BITS: u32 = 5;
-const CHILDREN: u64 = 1 << BITS;
+const CHILDREN: usize = 1 << BITS;
 /// A table of more rows is split, so that a write copies no more than this.
 const MOST_ROWS: usize = 256;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
@@ -52,13 +47,48 @@ pub(crate) fn hash(id: Uuid) -> u64 {
 /// A place among the children of a branch.
 #[inline]
 fn child(bits: u64) -> usize {
-    usize::try_from(bits % CHILDREN).unwrap_or_default()
+    usize::try_from(bits & u64::from(u32::MAX)).unwrap_or_default() % CHILDREN
 }
 
-/// The place in a table from which a row is looked for.
-#[inline]
-fn start(hash: u64, mask: usize) -> usize {
-    usize::try_from(hash >> 32).unwrap_or_default() & mask
+/// Where a row is, if it is there: in this table, from this place on.
+#[derive(Clone, Copy)]
+pub(crate) struct Probe<'a, R> {
+    rows: &'a [R],
+    place: usize,
+}
+
+impl<'a, R: Row> Probe<'a, R> {
+    #[inline]
+    fn new(rows: &'a [R], hash: u64) -> Self {
+        let mask = rows.len().wrapping_sub(1);
+        Self { rows, place: usize::try_from(hash >> 32).unwrap_or_default() & mask }
+    }
+
+    /// The row at the place.
+    #[inline]
+    pub(crate) fn row(&self) -> Option<&'a R> {
+        self.rows.get(self.place)
+    }
+
+    #[inline]
+    fn next(self) -> Self {
+        Self { place: self.place.wrapping_add(1) & self.rows.len().wrapping_sub(1), ..self }
+    }
+
+    /// The row of an identifier.
+    #[inline]
+    pub(crate) fn find(mut self, id: Uuid) -> Option<&'a R> {
+        loop {
+            let row = self.row()?;
+            if row.id() == id {
+                return Some(row);
+            }
+            if row.id().is_nil() {
+                return None;
+            }
+            self = self.next();
+        }
+    }
 }
 
 impl<R: Row> Default for Trie<R> {
@@ -70,40 +100,32 @@ impl<R: Row> Default for Trie<R> {
 impl<R: Row> Trie<R> {
     #[inline]
     pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
-        self.find_hashed(id, hash(id))
+        self.probe(hash(id)).find(id)
     }
 
-    #[inline]
-    pub(crate) fn find_hashed(&self, id: Uuid, hash: u64) -> Option<&R> {
+    /// Where the row of an identifier with this hash is.
+    #[inline(always)]
+    pub(crate) fn probe(&self, hash: u64) -> Probe<'_, R> {
         let mut node = &self.root;
         let mut bits = hash;
-        let rows = loop {
+        loop {
             match node {
-                Node::Branch(children) => node = children.get(child(bits))?,
-                Node::Table { rows, .. } => break rows,
+                Node::Branch(children) => match children.get(child(bits)) {
+                    Some(child) => node = child,
+                    None => return Probe::new(&[], hash),
+                },
+                Node::Table { rows, .. } => return Probe::new(rows, hash),
             }
             bits >>= BITS;
-        };
-        let mask = rows.len().wrapping_sub(1);
-        let mut place = start(hash, mask);
-        loop {
-            let row = rows.get(place)?;
-            if row.id() == id {
-                return Some(row);
-            }
-            if row.id().is_nil() {
-                return None;
-            }
-            place = place.wrapping_add(1) & mask;
         }
     }
 
     /// The row of an identifier, to be changed; a new one if it was not seen before.
     pub(crate) fn edit(&mut self, id: Uuid) -> Option<&mut R> {
-        if self.find(id).is_none() {
-            self.root.insert(R::of(id), 0);
-        }
         let hash = hash(id);
+        if self.probe(hash).find(id).is_none() {
+            self.root.insert(R::of(id), hash, 0);
+        }
         let (mut node, mut bits) = (&mut self.root, hash);
         let rows = loop {
             match node {
@@ -112,11 +134,11 @@ impl<R: Row> Trie<R> {
             }
             bits >>= BITS;
         };
-        let mask = rows.len().wrapping_sub(1);
-        let mut place = start(hash, mask);
-        while rows.get(place)?.id() != id {
-            place = place.wrapping_add(1) & mask;
+        let mut probe = Probe::new(rows, hash);
+        while probe.row()?.id() != id {
+            probe = probe.next();
         }
+        let place = probe.place;
         rows.get_mut(place)
     }
 
@@ -142,7 +164,7 @@ impl<R: Row> Trie<R> {
 impl<R: Row> Node<R> {
     fn bytes(&self) -> usize {
         match self {
-            Self::Table { rows, .. } => rows.iter().map(Row::bytes).fold(size_of_val(&**rows), usize::saturating_add),
+            Self::Table { rows, .. } => size_of_val(&**rows),
             Self::Branch(children) => {
                 children.iter().map(Self::bytes).fold(size_of_val(&**children), usize::saturating_add)
             }
@@ -158,23 +180,20 @@ impl<R: Row> Node<R> {
     }
 
     /// Puts in a row that is not there.
-    fn insert(&mut self, row: R, depth: u32) {
-        let hash = hash(row.id());
+    fn insert(&mut self, row: R, hash: u64, depth: u32) {
         match self {
             Self::Branch(children) => {
-                if let Some(child) = Arc::make_mut(children).get_mut(child(hash >> depth)) {
-                    child.insert(row, depth.saturating_add(BITS));
-                }
+                let child = Arc::make_mut(children).get_mut(child(hash >> depth));
+                child.into_iter().for_each(|node| node.insert(row.clone(), hash, depth.saturating_add(BITS)));
             }
-            // Three quarters full is full, and one place is always free.
-            Self::Table { used, rows } if used.saturating_add(1).saturating_mul(4) <= rows.len().saturating_mul(3) => {
+            Self::Table { used, rows } if has_room(*used, rows.len()) => {
                 *used = used.saturating_add(1);
                 let rows = Arc::make_mut(rows);
-                let mask = rows.len().wrapping_sub(1);
-                let mut place = start(hash, mask);
-                while rows.get(place).is_some_and(|taken| !taken.id().is_nil()) {
-                    place = place.wrapping_add(1) & mask;
+                let mut probe = Probe::new(rows, hash);
+                while probe.row().is_some_and(|taken| !taken.id().is_nil()) {
+                    probe = probe.next();
                 }
+                let place = probe.place;
                 if let Some(free) = rows.get_mut(place) {
                     *free = row;
                 }
@@ -184,20 +203,27 @@ impl<R: Row> Node<R> {
                 *self = if old.len() < MOST_ROWS || depth > DEEPEST {
                     Self::of_size(old.len().saturating_mul(2))
                 } else {
-                    Self::Branch((0..CHILDREN).map(|_| Self::empty()).collect())
+                    Self::Branch(Arc::new(std::array::from_fn(|_| Self::empty())))
                 };
-                let all = old.iter().filter(|row| !row.id().is_nil()).cloned().chain([row]);
-                all.for_each(|row| self.insert(row, depth));
+                let all = old.iter().filter(|row| !row.id().is_nil()).cloned();
+                all.chain([row]).for_each(|row| self.insert(row.clone(), self::hash(row.id()), depth));
             }
         }
     }
 }
 
+/// Three quarters full is full, and one place is always free.
+fn has_room(used: u32, rows: usize) -> bool {
+    let used = usize::try_from(used).unwrap_or(usize::MAX);
+    used.saturating_add(1).saturating_mul(4) <= rows.saturating_mul(3)
+}
+
 /// Rows by number, and numbers by identifier. A number, once given, is never another's.
 #[derive(Clone, Debug)]
 pub(crate) struct Numbered<R> {
-    numbers: Trie<Number>,
     rows: Paged<R>,
+    numbers: Trie<Number>,
+    ids: Paged<Uuid>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -215,36 +241,43 @@ impl Row for Number {
     }
 }
 
-impl<R: Row> Default for Numbered<R> {
+impl<R: Clone + Default> Default for Numbered<R> {
     fn default() -> Self {
-        Self { numbers: Trie::default(), rows: Paged::default() }
+        Self { rows: Paged::default(), numbers: Trie::default(), ids: Paged::default() }
     }
 }
 
-impl<R: Row> Numbered<R> {
-    #[inline]
+impl<R> Numbered<R> {
+    #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&R> {
         self.rows.get(number)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
-        self.rows.iter()
+    /// The identifier of this number.
+    pub(crate) fn id(&self, number: u32) -> Option<Uuid> {
+        self.ids.get(number).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Uuid, &R)> {
+        self.ids.iter().copied().zip(self.rows.iter())
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let rows = self.rows.iter().map(Row::bytes).fold(self.rows.bytes(), usize::saturating_add);
-        self.numbers.bytes().saturating_add(rows)
+        self.numbers.bytes().saturating_add(self.rows.bytes()).saturating_add(self.ids.bytes())
     }
 
     pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
         self.rows.get(self.numbers.find(id)?.number?)
     }
+}
 
+impl<R: Clone + Default> Numbered<R> {
     /// The number of an identifier; a new one if it was not seen before.
     pub(crate) fn number(&mut self, id: Uuid) -> u32 {
         let known = self.numbers.find(id).and_then(|row| row.number);
         known.unwrap_or_else(|| {
-            let number = self.rows.push(R::of(id));
+            let number = self.rows.push(R::default());
+            self.ids.push(id);
             if let Some(row) = self.numbers.edit(id) {
                 row.number = Some(number);
             }
@@ -265,7 +298,7 @@ mod tests {
 
     #[test]
     fn each_identifier_keeps_its_number() {
-        let mut table = Numbered::<Number>::default();
+        let mut table = Numbered::<u8>::default();
         let id = |number: u32| Uuid::from_u128(u128::from(number) << 40 | 1);
         for number in 0..60_000 {
             assert!(table.numbers.find(id(number)).is_none());
@@ -273,7 +306,7 @@ mod tests {
         }
         for number in 0..60_000 {
             assert_eq!(table.number(id(number)), number);
-            assert_eq!(table.get(number).map(Row::id), Some(id(number)));
+            assert_eq!(table.id(number), Some(id(number)));
         }
         assert!(matches!(table.numbers.root, Node::Branch(_)));
         assert_eq!(table.numbers.iter().count(), 60_000);
@@ -293,7 +326,8 @@ mod tests {
     #[test]
     fn it_grows_where_no_branch_is_left() {
         let mut node = Node::<Number>::empty();
-        (1..2_000).for_each(|id| node.insert(Number::of(Uuid::from_u128(id)), DEEPEST + BITS));
+        let numbers = (1..2_000).map(|id| Number::of(Uuid::from_u128(id)));
+        numbers.for_each(|row| node.insert(row.clone(), hash(row.id), DEEPEST + BITS));
         let Node::Table { used, rows } = node else { panic!("it branched") };
         assert_eq!((used, rows.len()), (1_999, 4_096));
     }

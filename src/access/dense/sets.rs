@@ -1,0 +1,109 @@
+//! Sets of privileges by number: nothing, each claim by itself, and what else is held at once.
+
+use std::collections::BTreeSet;
+
+use imbl::OrdMap;
+use smallvec::SmallVec;
+
+use super::paged::Paged;
+use super::row::RoleRow;
+use super::trie::Numbered;
+use super::words::Words;
+use crate::access::catalog::Catalog;
+use crate::access::set::ClaimSet;
+use crate::role::{Privilege, RoleRef};
+
+/// Every set of several privileges that was ever held at once, or of a role; there are few, and
+/// none is forgotten. Those of one claim have the numbers that the catalog gives them, which all
+/// trees share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sets {
+    /// The claims of each set as the catalog has those of its own, so many words each, and
+    /// whether there are roles besides.
+    given: Paged<u64>,
+    /// The roles of each, which count where they are usable.
+    roles: Paged<Words<3>>,
+    numbers: OrdMap<BTreeSet<Privilege>, u32>,
+}
+
+impl Sets {
+    /// Whether a set gives a claim; none where that depends on a role.
+    #[inline(always)]
+    pub(crate) fn gives(&self, catalog: &Catalog, set: u32, bit: usize) -> Option<bool> {
+        catalog.set_gives(set, bit).or_else(|| self.own_gives(catalog, set, bit))
+    }
+
+    #[inline(never)]
+    fn own_gives(&self, catalog: &Catalog, set: u32, bit: usize) -> Option<bool> {
+        let row = set.checked_sub(catalog.sets())?.checked_mul(catalog.row)?;
+        let has = |bit: usize| {
+            let (word, bit) = catalog.word_of(bit);
+            self.given.get(row.checked_add(word)?).map(|word| word & bit != 0)
+        };
+        if has(bit)? { Some(true) } else { (!has(catalog.roles_bit())?).then_some(false) }
+    }
+
+    /// The claims of a set, without those of its roles.
+    pub(crate) fn claims(&self, catalog: &Catalog, set: u32) -> ClaimSet {
+        catalog.set(set).unwrap_or_else(|| {
+            let row = set.checked_sub(catalog.sets()).and_then(|own| own.checked_mul(catalog.row)).unwrap_or(u32::MAX);
+            let words = (row..row.saturating_add(catalog.row)).map_while(|word| self.given.get(word).copied());
+            let mut claims = ClaimSet::of(&words.collect::<SmallVec<[u64; 2]>>());
+            claims.remove(catalog.roles_bit());
+            claims
+        })
+    }
+
+    /// The roles of a set.
+    pub(crate) fn roles(&self, catalog: &Catalog, set: u32) -> &[u32] {
+        let own = set.checked_sub(catalog.sets()).and_then(|own| self.roles.get(own));
+        own.map(Words::as_slice).unwrap_or_default()
+    }
+
+    /// The number of a set.
+    pub(super) fn number<'p>(
+        &mut self,
+        catalog: &Catalog,
+        roles: &mut Numbered<RoleRow>,
+        privileges: impl IntoIterator<Item = &'p Privilege>,
+    ) -> u32 {
+        let mut privileges = privileges.into_iter();
+        let Some(first) = privileges.next() else { return Catalog::NOTHING };
+        let second = privileges.next();
+        if let (None, Some(set)) = (second, catalog.set_of(first)) {
+            return set;
+        }
+        let all: BTreeSet<Privilege> = [first].into_iter().chain(second).chain(privileges).cloned().collect();
+        if let Some(set) = self.numbers.get(&all) {
+            return *set;
+        }
+        let (mut claims, mut defined) = (ClaimSet::new(), Vec::new());
+        for privilege in &all {
+            match privilege {
+                Privilege::Claim(claim) => claims.extend(&catalog.expand(claim)),
+                Privilege::Role(RoleRef::Defined(role)) => defined.push(roles.number(role.uuid())),
+                Privilege::Role(ready_made) => claims.extend(&ready_made.expand(catalog)),
+            }
+        }
+        if !defined.is_empty() {
+            claims.insert(catalog.roles_bit());
+        }
+        catalog.words(&claims).for_each(|word| {
+            self.given.push(word);
+        });
+        let set = catalog.sets().saturating_add(self.roles.push(defined.into_iter().collect()));
+        self.numbers.insert(all, set);
+        set
+    }
+
+    /// A set in words; one of the catalog's by its number.
+    pub(super) fn described(&self, set: u32) -> String {
+        let own = self.numbers.iter().find(|(_, number)| **number == set);
+        own.map(|(privileges, _)| format!("{privileges:?}")).unwrap_or_else(|| set.to_string())
+    }
+
+    /// How many bytes they take, without their names.
+    pub(super) fn bytes(&self) -> usize {
+        self.given.bytes().saturating_add(self.roles.bytes())
+    }
+}
