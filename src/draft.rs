@@ -5,7 +5,7 @@ use crate::event::{Changes, Recorded};
 use crate::id::OrganizationId;
 use crate::person::{Record, RecordKey};
 use crate::refusal::Refusal;
-use crate::tree::OrganizationTree;
+use crate::tree::{OrganizationTree, State};
 
 /// Several commands in one commit, each seeing the ones before it. A refused command leaves
 /// the draft as it was (ERR-2).
@@ -43,6 +43,7 @@ impl Draft {
             self.tree.put_record(key, record.clone());
             self.records.push((key, record));
         }
+        self.tree.state = State::default();
         Ok(output)
     }
 
@@ -72,6 +73,10 @@ impl Draft {
 
     /// The changes, to be committed and then applied.
     pub fn finish(self) -> Changes {
-        Changes { recorded: self.recorded, records: self.records, decided_on: self.before.into() }
+        let Self { tree: mut after, before, recorded, records, .. } = self;
+        // Once more in their order, with the reason first: as they are applied.
+        records.iter().for_each(|(key, record)| after.put_record(*key, record.clone()));
+        (after.version, after.at) = (recorded.version, recorded.at);
+        Changes::drafted(recorded, records, before, after)
     }
 }

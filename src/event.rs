@@ -265,10 +265,17 @@ pub struct Changes {
     pub(crate) decided_on: DecidedOn,
 }
 
-/// The state that changes were decided on, for whoever derives something from what they
-/// change ([`Changes::rows`]). It is no part of them: changes with and without are the same.
+/// The state that changes were decided on, and the one that they make of it if that is known
+/// already. It is no part of them: changes with and without are the same.
 #[derive(Clone, Default)]
-pub(crate) struct DecidedOn(pub(crate) Option<Arc<OrganizationTree>>);
+pub(crate) struct DecidedOn(Option<Arc<(OrganizationTree, Option<Outcome>)>>);
+
+/// What a draft came to, and by which changes: those beside it may have been altered since.
+struct Outcome {
+    recorded: Recorded,
+    records: Vec<(RecordKey, Option<Record>)>,
+    after: OrganizationTree,
+}
 
 impl PartialEq for DecidedOn {
     fn eq(&self, _: &Self) -> bool {
@@ -284,16 +291,48 @@ impl fmt::Debug for DecidedOn {
     }
 }
 
-impl From<OrganizationTree> for DecidedOn {
-    fn from(tree: OrganizationTree) -> Self {
-        Self(Some(Arc::new(tree)))
-    }
-}
-
 impl Changes {
     /// Changes as they were stored, for a store that carries them over and for its own tests.
     pub fn new(recorded: Recorded, records: Vec<(RecordKey, Option<Record>)>) -> Self {
         Self { recorded, records, decided_on: DecidedOn::default() }
+    }
+
+    /// Changes that were decided on a state.
+    pub(crate) fn decided(
+        recorded: Recorded,
+        records: Vec<(RecordKey, Option<Record>)>,
+        before: OrganizationTree,
+    ) -> Self {
+        Self { recorded, records, decided_on: DecidedOn(Some(Arc::new((before, None)))) }
+    }
+
+    /// Changes of a draft that began at one state and came to another.
+    pub(crate) fn drafted(
+        recorded: Recorded,
+        records: Vec<(RecordKey, Option<Record>)>,
+        before: OrganizationTree,
+        after: OrganizationTree,
+    ) -> Self {
+        let outcome = Outcome { recorded: recorded.clone(), records: records.clone(), after };
+        Self { recorded, records, decided_on: DecidedOn(Some(Arc::new((before, Some(outcome))))) }
+    }
+
+    /// The same, of which nobody knows what state they were decided on.
+    pub(crate) fn of_unknown_state(self) -> Self {
+        Self { decided_on: DecidedOn::default(), ..self }
+    }
+
+    /// The state that they were decided on, if that is at hand.
+    pub(crate) fn before(&self) -> Option<&OrganizationTree> {
+        self.decided_on.0.as_deref().map(|(before, _)| before)
+    }
+
+    /// What they make of this very state, if a draft came to that before.
+    pub(crate) fn after(&self, state: &OrganizationTree) -> Option<&OrganizationTree> {
+        let (before, outcome) = self.decided_on.0.as_deref()?;
+        let Outcome { recorded, records, after } = outcome.as_ref()?;
+        let same = before.is_same_state(state) && *recorded == self.recorded && *records == self.records;
+        same.then_some(after)
     }
 
     /// The version of the tree that they were decided on.

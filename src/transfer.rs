@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::branch::Branch;
 use crate::capability::CapabilityEvent;
 use crate::command::{Command, Context, Operation, Place, Scene, Subjects};
-use crate::event::{Changes, DecidedOn, Recorded, Version};
+use crate::event::{Changes, Recorded, Version};
 use crate::founding::{FoundDetached, NewRoot};
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::refuse_ownership;
@@ -181,7 +181,7 @@ impl Scene<'_> {
             (RecordKey::Reason(recorded.version), Some(Record::Reason { by: self.context.actor.id(), text: reason }))
         });
         let records = reason.into_iter().chain(self.records).collect();
-        Changes { recorded, records, decided_on: self.tree.clone().into() }
+        Changes::decided(recorded, records, self.tree.clone())
     }
 }
 
@@ -252,7 +252,7 @@ impl OrganizationTree {
         let mut arrival = there.into_changes(operation);
         if former.is_some() {
             // The tree that ended there still knows its people, and this is not its state.
-            arrival.decided_on = DecidedOn::default();
+            arrival = arrival.of_unknown_state();
         }
         Ok(Joint { commit: Commit::joint(scene.into_changes(operation), arrival), preflight })
     }

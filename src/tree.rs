@@ -77,6 +77,18 @@ pub struct OrganizationTree {
     /// Those of them that left with a subtree, and may come back with it.
     pub(crate) departed: OrdSet<Uuid>,
     pub(crate) index: Index,
+    pub(crate) state: State,
+}
+
+/// Which state a tree is in: the same in clones, until one is changed. Equal states can differ
+/// in it.
+#[derive(Clone, Default)]
+pub(crate) struct State(Arc<()>);
+
+impl PartialEq for State {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for OrganizationTree {
@@ -141,6 +153,7 @@ impl OrganizationTree {
             used: OrdSet::new(),
             departed: OrdSet::new(),
             index: Index::default(),
+            state: State::default(),
         };
         tree.put_subscription(None);
         tree
@@ -260,10 +273,20 @@ impl OrganizationTree {
         }
     }
 
-    /// Applies committed changes.
+    /// Whether another is this one, or a clone of it that was not changed since.
+    pub(crate) fn is_same_state(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state.0, &other.state.0)
+    }
+
+    /// Applies committed changes. It costs nearly nothing on the very state that they were
+    /// decided on.
     ///
     /// [`OutOfOrder`] if they do not follow this tree's version; then nothing is changed.
     pub fn apply(&mut self, changes: &Changes) -> Result<(), OutOfOrder> {
+        if let Some(after) = changes.after(self) {
+            *self = after.clone();
+            return Ok(());
+        }
         self.advance(&changes.recorded)?;
         changes.records.iter().for_each(|(key, record)| self.put_record(*key, record.clone()));
         Ok(())
@@ -277,12 +300,14 @@ impl OrganizationTree {
         }
         recorded.events.iter().for_each(|event| event.apply(self, recorded));
         (self.version, self.at) = (recorded.version, recorded.at);
+        self.state = State::default();
         Ok(())
     }
 
     /// Writes or erases a record, as a repository gives it with a page.
     pub fn absorb(&mut self, key: RecordKey, record: Option<Record>) {
         self.put_record(key, record);
+        self.state = State::default();
     }
 
     /// What is known of a principal, unless it was erased.

@@ -69,8 +69,8 @@ impl Changes {
     ///
     /// [`OutOfOrder`] if the changes have been altered since and do not follow that state.
     pub fn rows(&self) -> Result<Option<RowChanges>, OutOfOrder> {
-        let Some(before) = &self.decided_on.0 else { return Ok(None) };
-        let mut after = OrganizationTree::clone(before);
+        let Some(before) = self.before() else { return Ok(None) };
+        let mut after = before.clone();
         after.apply(self)?;
         Ok(Some(RowChanges::between(before, &after)))
     }

@@ -24,7 +24,7 @@ use crate::reach::LinkTerms;
 use crate::role::Privilege;
 use crate::settings::TreeSettings;
 use crate::time::Timestamp;
-use crate::tree::{Domain, OrganizationTree};
+use crate::tree::{Domain, OrganizationTree, State};
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, SnapshotError> {
     serde_json::from_str(text).map_err(|_| SnapshotError::Unreadable)
@@ -131,6 +131,7 @@ pub(super) fn tree(
         used: reader.ids.0.iter().take(used).copied().collect(),
         departed: departed(&reader.ids, &body.departed)?,
         index: Index::default(),
+        state: State::default(),
     };
     tree.index = Index::derive_with(&tree, alike);
     Ok(tree)

@@ -122,6 +122,7 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         used,
         departed,
         index: _,
+        state: _,
     } = tree;
     let mut writer = Writer::of(used);
     let locations = organizations.values().map(own_locations).collect::<Result<Vec<_>, _>>()?;

@@ -15,6 +15,7 @@
 mod access;
 mod audit;
 mod capability;
+mod changes;
 mod claim;
 mod concurrency;
 mod deletion;

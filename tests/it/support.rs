@@ -212,7 +212,10 @@ impl World {
 
     /// Applies changes, keeps them in the log, and examines the tree.
     pub fn commit(&mut self, changes: Changes) {
+        let mut anew = self.tree.clone();
+        anew.apply(&Changes::new(changes.recorded.clone(), changes.records.clone())).unwrap();
         self.tree.apply(&changes).unwrap();
+        assert!(self.tree == anew, "what was decided makes another state than what is stored");
         self.log.push(changes);
         let violations = self.tree.examine(self.at);
         assert!(violations.is_empty(), "{violations:?}");

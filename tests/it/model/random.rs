@@ -196,7 +196,10 @@ impl Pair {
     }
 
     fn commit(&mut self, changes: Changes) {
+        let mut anew = self.tree.clone();
+        anew.apply(&Changes::new(changes.recorded.clone(), changes.records.clone())).unwrap();
         self.tree.apply(&changes).unwrap();
+        assert!(self.tree == anew, "what was decided makes another state than what is stored");
         self.model.fold(&changes);
         self.log.push(changes);
     }
