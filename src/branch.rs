@@ -197,7 +197,7 @@ impl OrganizationTree {
             .groups
             .iter()
             .flat_map(|group| {
-                let outer = crate::index::Index::row(&self.index.groups_of, Participant::Group(group.id)).copied();
+                let outer = self.groups_holding(Participant::Group(group.id));
                 outer.map(|outer| (outer, Participant::Group(group.id))).collect::<Vec<_>>()
             })
             .collect();

@@ -158,8 +158,7 @@ impl OrganizationTree {
     }
 
     fn exported_groups(&self, principal: PrincipalId) -> Vec<ExportedGroup> {
-        let member =
-            Index::row(&self.index.groups_of, Participant::Principal(principal)).map(|id| (*id, GroupRole::Member));
+        let member = self.groups_holding(Participant::Principal(principal)).map(|id| (id, GroupRole::Member));
         let owner = Index::row(&self.index.owned_groups, principal).map(|id| (*id, GroupRole::Owner));
         let group =
             |(group, role)| Some(ExportedGroup { organization: self.group(group)?.organization(), group, role });

@@ -181,11 +181,13 @@ impl GrantEvent {
             Self::Revoked { organization, principal, privilege } => (*organization, *principal, privilege),
         };
         tree.edit_member(organization, principal, |member| {
-            member.grants.retain(|grant| grant.privilege != *privilege);
+            let others = member.grants.iter().filter(|grant| grant.privilege != *privilege);
+            let mut grants: Vec<Grant> = others.cloned().collect();
             if let Self::Granted { grant, .. } = self {
-                member.grants.push(grant.clone());
-                member.grants.sort_by(|a, b| a.privilege.cmp(&b.privilege));
+                let place = grants.partition_point(|other| other.privilege < *privilege);
+                grants.insert(place, grant.clone());
             }
+            member.grants = grants.into();
         });
     }
 

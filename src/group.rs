@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId};
-use crate::index::Index;
 use crate::invitation::InvitationEvent;
 use crate::link::LinkEvent;
 use crate::name::Name;
@@ -307,7 +306,7 @@ pub(crate) fn end_group(scene: &mut Scene<'_>, group: &Group) -> GroupEnded {
         ended.links.push(link.id);
     }
     let participant = Participant::Group(group.id);
-    for outer in Index::row(&tree.index.groups_of, participant).filter_map(|id| tree.groups.get(id)) {
+    for outer in tree.groups_holding(participant).filter_map(|id| tree.groups.get(&id)) {
         scene.emit(GroupEvent::MemberRemoved { organization: outer.organization, group: outer.id, participant });
         ended.nested_in.push(outer.id);
     }

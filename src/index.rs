@@ -1,7 +1,7 @@
 //! The index: what can be derived from the tree's primary state, kept in step with it.
 //!
-//! It stores edges, not their product: principal to groups, group to links. The tree changes
-//! its state only through the methods here, so that state and index cannot come apart;
+//! It stores edges, not their product; those that a check joins are in the dense index. The tree
+//! changes its state only through the methods here, so that state and index cannot come apart;
 //! [`Index::derive`] builds the same from the state alone, for the examination and the tests
 //! (AUD-5), and for a tree that is loaded from a snapshot.
 
@@ -57,8 +57,6 @@ pub(crate) struct Index {
     pub(crate) children: OrdSet<(OrganizationId, OrganizationId)>,
     pub(crate) slugs: OrdMap<Slug, OrganizationId>,
     pub(crate) belongings: OrdSet<(OrganizationId, Belonging)>,
-    pub(crate) memberships: OrdSet<(PrincipalId, OrganizationId)>,
-    pub(crate) groups_of: OrdSet<(Participant, GroupId)>,
     pub(crate) owned_groups: OrdSet<(PrincipalId, GroupId)>,
     pub(crate) link_at: OrdMap<(GroupId, OrganizationId), LinkId>,
     pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
@@ -74,8 +72,6 @@ impl PartialEq for Index {
         self.children == other.children
             && self.slugs == other.slugs
             && self.belongings == other.belongings
-            && self.memberships == other.memberships
-            && self.groups_of == other.groups_of
             && self.owned_groups == other.owned_groups
             && self.link_at == other.link_at
             && self.tokens == other.tokens
@@ -199,13 +195,12 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_member(&mut self, organization: OrganizationId, principal: PrincipalId, member: Member) {
-        self.index.memberships.insert((principal, organization));
-        self.index.dense.put_member(&self.domain.catalog, organization, principal, &member);
+        let mut member = member;
+        self.index.dense.put_member(&self.domain.catalog, organization, principal, &mut member);
         self.members.insert((organization, principal), member);
     }
 
     pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
-        self.index.memberships.remove(&(principal, organization));
         self.index.dense.drop_member(organization, principal);
         self.members.remove(&(organization, principal));
     }
@@ -242,7 +237,6 @@ impl OrganizationTree {
         self.belongs(group.organization, Belonging::Group(group.id));
         self.index.dense.put_group(&self.domain.catalog, &group);
         group.members.iter().for_each(|member| {
-            self.index.groups_of.insert((*member, group.id));
             self.index.dense.set_participant(group.id, *member, true);
         });
         group.owners.iter().for_each(|owner| {
@@ -256,7 +250,6 @@ impl OrganizationTree {
             self.belongs_no_more(group.organization, Belonging::Group(id));
             self.index.dense.drop_group(&group);
             group.members.iter().for_each(|member| {
-                self.index.groups_of.remove(&(*member, id));
                 self.index.dense.set_participant(id, *member, false);
             });
             group.owners.iter().for_each(|owner| {
@@ -276,7 +269,6 @@ impl OrganizationTree {
     pub(crate) fn add_participant(&mut self, id: GroupId, participant: Participant) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.members.insert(participant);
-            self.index.groups_of.insert((participant, id));
             self.index.dense.set_participant(id, participant, true);
         }
     }
@@ -284,7 +276,6 @@ impl OrganizationTree {
     pub(crate) fn remove_participant(&mut self, id: GroupId, participant: Participant) {
         if let Some(group) = self.groups.get_mut(&id) {
             group.members.remove(&participant);
-            self.index.groups_of.remove(&(participant, id));
             self.index.dense.set_participant(id, participant, false);
         }
     }

@@ -17,7 +17,6 @@ use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::group::{Group, GroupEvent};
 use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
-use crate::index::Index;
 use crate::participant::Participant;
 use crate::project::unassign_group;
 use crate::reach::{LinkGives, LinkTerms};
@@ -215,7 +214,7 @@ pub(crate) fn end_link(scene: &mut Scene<'_>, link: &Link) {
     };
     // MEM-5: the group leaves the projects of what the link reached.
     unassign_group(scene, link.group, leans);
-    for outer in Index::row(&tree.index.groups_of, participant).filter_map(|id| tree.groups.get(id)) {
+    for outer in tree.groups_holding(participant).filter_map(|id| tree.groups.get(&id)) {
         if leans(outer.organization) {
             scene.emit(GroupEvent::MemberRemoved { organization: outer.organization, group: outer.id, participant });
         }

@@ -10,6 +10,8 @@
 //! Users are known to the tree, whose root they sign in at; what they may do they may as
 //! members. Rules: MEM-1 to MEM-4, MEM-7.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::access::explain::Reached;
@@ -37,7 +39,8 @@ use crate::tree::OrganizationTree;
 pub struct Member {
     pub(crate) since: Timestamp,
     pub(crate) suspended: bool,
-    pub(crate) grants: Vec<Grant>,
+    /// Sorted by privilege, and shared by those who hold the same.
+    pub(crate) grants: Arc<[Grant]>,
 }
 
 impl Member {
@@ -411,7 +414,7 @@ impl MemberEvent {
                 tree.put_principal(principal, Principal::Machine { home });
             }
             Self::Added { organization, principal } => {
-                let member = Member { since: commit.at, suspended: false, grants: Vec::new() };
+                let member = Member { since: commit.at, suspended: false, grants: Arc::default() };
                 tree.put_member(organization, principal, member);
             }
             Self::Suspended { organization, principal } => tree.set_suspended(organization, principal, true),
@@ -453,11 +456,7 @@ impl OrganizationTree {
     fn removal_scope(&self, organization: OrganizationId, principal: PrincipalId) -> Vec<OrganizationId> {
         let home =
             matches!(self.principals.get(&principal), Some(Principal::Machine { home }) if *home == organization);
-        if organization == self.root() || home {
-            Index::row(&self.index.memberships, principal).copied().collect()
-        } else {
-            vec![organization]
-        }
+        if organization == self.root() || home { self.memberships(principal).collect() } else { vec![organization] }
     }
 
     /// What a principal is in an organization, if they are a member there.
@@ -470,9 +469,9 @@ impl OrganizationTree {
         crate::table::under(&self.members, organization)
     }
 
-    /// The organizations that a principal is a member of.
+    /// The organizations that a principal is a member of, in the order of their identifiers.
     pub fn memberships(&self, principal: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
-        Index::row(&self.index.memberships, principal).copied()
+        self.index.dense.memberships(principal).into_iter()
     }
 
     /// Whether one is a member who is not suspended: the one predicate for what counts.

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::group::{Group, GroupError, GroupEvent};
 use crate::id::{Bounds, GroupId, OrganizationId, PrincipalId};
-use crate::index::Index;
 use crate::refusal::Precondition;
 use crate::subscription::Feature;
 use crate::tree::OrganizationTree;
@@ -163,6 +162,11 @@ impl Command for RemoveGroupMember {
 }
 
 impl OrganizationTree {
+    /// The groups that hold a participant directly, in the order of their identifiers.
+    pub(crate) fn groups_holding(&self, participant: Participant) -> impl Iterator<Item = GroupId> {
+        self.index.dense.groups_holding(participant).into_iter()
+    }
+
     /// Whether `outer` holds `inner`, at whatever distance.
     pub(crate) fn holds_group(&self, outer: GroupId, inner: GroupId) -> bool {
         let mut seen = BTreeSet::from([inner]);
@@ -171,8 +175,8 @@ impl OrganizationTree {
             if next == outer {
                 return true;
             }
-            let holders = Index::row(&self.index.groups_of, Participant::Group(next));
-            waiting.extend(holders.copied().filter(|holder| seen.insert(*holder)));
+            let holders = self.groups_holding(Participant::Group(next));
+            waiting.extend(holders.filter(|holder| seen.insert(*holder)));
         }
         false
     }
@@ -183,10 +187,10 @@ impl OrganizationTree {
         let mut found = vec![group];
         let mut waiting = vec![group.id];
         while let Some(next) = waiting.pop() {
-            for outer in Index::row(&self.index.groups_of, Participant::Group(next)) {
-                if seen.insert(*outer) {
-                    found.extend(self.groups.get(outer));
-                    waiting.push(*outer);
+            for outer in self.groups_holding(Participant::Group(next)) {
+                if seen.insert(outer) {
+                    found.extend(self.groups.get(&outer));
+                    waiting.push(outer);
                 }
             }
         }
@@ -198,8 +202,8 @@ impl OrganizationTree {
         match participant {
             Participant::Principal(other) => other == principal,
             Participant::Group(group) => {
-                let mut direct = Index::row(&self.index.groups_of, Participant::Principal(principal));
-                direct.any(|inner| *inner == group || self.holds_group(group, *inner))
+                let mut direct = self.groups_holding(Participant::Principal(principal));
+                direct.any(|inner| inner == group || self.holds_group(group, inner))
             }
         }
     }

@@ -265,8 +265,8 @@ impl OrganizationTree {
 
     /// Whether a principal is in some group that lives in the subtree.
     fn acting_through(&self, principal: PrincipalId, subtree: &BTreeSet<OrganizationId>) -> bool {
-        let groups = crate::index::Index::row(&self.index.groups_of, Participant::Principal(principal));
-        groups.filter_map(|group| self.groups.get(group)).any(|group| subtree.contains(&group.organization))
+        let groups = self.groups_holding(Participant::Principal(principal));
+        groups.filter_map(|group| self.groups.get(&group)).any(|group| subtree.contains(&group.organization))
     }
 
     /// Nestings and roles in a subtree that come from places that would not be above it.
@@ -301,7 +301,7 @@ impl OrganizationTree {
                 });
                 found.extend(lost.map(|nested| Obstacle::Nesting { group: group.id, nested: nested.id }));
             }
-            let grants = self.members(*organization).flat_map(|(_, member)| &member.grants);
+            let grants = self.members(*organization).flat_map(|(_, member)| member.grants());
             used.extend(grants.filter_map(|grant| role(&grant.privilege)));
             for link in self.index.links_in(*organization).filter_map(|link| self.links.get(&link)) {
                 if let LinkGives::Narrowed(gives) = &link.terms.gives {

@@ -17,7 +17,6 @@ use crate::event::Version;
 use crate::grant::{Grant, lasts};
 use crate::group::Group;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
-use crate::index::Index;
 use crate::link::Link;
 use crate::participant::Participant;
 use crate::principal::Principal;
@@ -310,7 +309,7 @@ impl<'a> Access<'a> {
         if !self.suspended && member.is_some_and(|member| member.suspended) {
             return Continue(());
         }
-        for grant in member.into_iter().flat_map(|member| &member.grants) {
+        for grant in member.into_iter().flat_map(|member| member.grants()) {
             edge(grant.window);
             if grant.window.contains(at) {
                 each(Self::direct(grant))?;
@@ -336,9 +335,9 @@ impl<'a> Access<'a> {
         let counts = |home: OrganizationId| {
             tree.members.get(&(home, principal)).is_some_and(|member| self.suspended || !member.suspended)
         };
-        let direct = Index::row(&tree.index.groups_of, Participant::Principal(principal));
-        let direct = direct.filter(|id| tree.groups.get(*id).is_some_and(|group| counts(group.organization)));
-        let mut waiting: Vec<(Vec<GroupId>, Option<Timestamp>)> = direct.map(|group| (vec![*group], None)).collect();
+        let direct = tree.groups_holding(Participant::Principal(principal));
+        let direct = direct.filter(|id| tree.groups.get(id).is_some_and(|group| counts(group.organization)));
+        let mut waiting: Vec<(Vec<GroupId>, Option<Timestamp>)> = direct.map(|group| (vec![group], None)).collect();
         let mut visited: BTreeMap<GroupId, Option<Timestamp>> = BTreeMap::new();
         let mut chains = MOST_CHAINS;
         while let Some((chain, until)) = waiting.pop() {
@@ -360,14 +359,14 @@ impl<'a> Access<'a> {
                     each(Route { gives: Gives::Linked(group, link), chain: &chain, until: earlier(until, end) })?;
                 }
             }
-            for outer in Index::row(&tree.index.groups_of, Participant::Group(group.id)) {
+            for outer in tree.groups_holding(Participant::Group(group.id)) {
                 // GRP-3: cycles are refused when written; the walk is finite anyway.
-                if chain.contains(outer) {
+                if chain.contains(&outer) {
                     continue;
                 }
-                if let Some(end) = self.nesting(group, *outer, at, edge) {
+                if let Some(end) = self.nesting(group, outer, at, edge) {
                     let mut longer = chain.clone();
-                    longer.push(*outer);
+                    longer.push(outer);
                     waiting.push((longer, earlier(until, end)));
                 }
             }
@@ -408,12 +407,10 @@ impl<'a> Access<'a> {
 
     /// Every group that a principal is in, at whatever distance, whether it counts or not.
     pub(super) fn groups_above(&self, principal: PrincipalId) -> BTreeSet<GroupId> {
-        let index = &self.tree.index;
-        let mut waiting: Vec<GroupId> =
-            Index::row(&index.groups_of, Participant::Principal(principal)).copied().collect();
+        let mut waiting: Vec<GroupId> = self.tree.groups_holding(Participant::Principal(principal)).collect();
         let mut seen: BTreeSet<GroupId> = waiting.iter().copied().collect();
         while let Some(group) = waiting.pop() {
-            let outer = Index::row(&index.groups_of, Participant::Group(group)).copied();
+            let outer = self.tree.groups_holding(Participant::Group(group));
             waiting.extend(outer.filter(|outer| seen.insert(*outer)));
         }
         seen

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::claim::Claim;
 use super::evaluate::{Access, Decision, Gives, Question, Route};
 use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId, SupportId};
-use crate::index::Index;
 use crate::name::CapabilityName;
 use crate::participant::Participant;
 use crate::principal::Principal;
@@ -315,8 +314,8 @@ impl<'a> Access<'a> {
         for group in self.groups_above(question.principal).iter().filter_map(|id| tree.groups.get(id)) {
             let above = tree.is_ancestor(group.organization, organization);
             if above && !tree.is_group_active(group.id, organization, at) {
-                let outer = Index::row(&tree.index.groups_of, Participant::Group(group.id));
-                let leads = outer.filter_map(|id| tree.groups.get(id)).any(|outer| {
+                let outer = tree.groups_holding(Participant::Group(group.id));
+                let leads = outer.filter_map(|id| tree.groups.get(&id)).any(|outer| {
                     outer.organization == organization
                         && (gives(outer) || self.leads_to(outer.id, organization, &gives))
                 });

@@ -191,7 +191,7 @@ impl<'a> Access<'a> {
     ) -> ControlFlow<B> {
         let Some((principal, organization)) = ids(principal, place) else { return Continue(()) };
         let member = self.tree.members.get(&(organization, principal));
-        let grants = member.into_iter().flat_map(|member| &member.grants).filter(|grant| grant.window.contains(at));
+        let grants = member.into_iter().flat_map(|member| member.grants()).filter(|grant| grant.window.contains(at));
         grants.map(|grant| Gift::State(Gives::Privilege(&grant.privilege))).try_for_each(each)
     }
 

@@ -7,25 +7,13 @@ use imbl::{OrdMap, OrdSet};
 
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
-use crate::id::{OrganizationId, PrincipalId};
-use crate::member::Member;
+use crate::id::OrganizationId;
 use crate::principal::Principal;
 use crate::tree::OrganizationTree;
 
 impl Index {
     /// The index of a tree's primary state, from nothing.
     pub(crate) fn derive(tree: &OrganizationTree) -> Self {
-        let members = tree.members.iter();
-        Self::derive_with(tree, members.map(|((place, principal), member)| (*principal, *place, member)).collect())
-    }
-
-    /// The same, with all members of it given: in place of each one who holds the same. Of many
-    /// few differ, so that whoever knows which saves looking each up in memory.
-    pub(crate) fn derive_with(
-        tree: &OrganizationTree,
-        mut memberships: Vec<(PrincipalId, OrganizationId, &Member)>,
-    ) -> Self {
-        memberships.sort_unstable_by_key(|(principal, place, _)| (*principal, *place));
         let organizations = || tree.organizations.values();
         let groups = || tree.groups.values();
         let invitations = || tree.invitations.values();
@@ -37,8 +25,6 @@ impl Index {
             children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
             slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
             belongings: belongings(tree),
-            memberships: memberships.iter().map(|(principal, place, _)| (*principal, *place)).collect(),
-            groups_of: sorted(groups().flat_map(|group| group.members.iter().map(|member| (*member, group.id)))),
             owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
             link_at: sorted_map(tree.links.values().map(|link| ((link.group, link.target), link.id))),
             tokens: sorted_map(invitations().flat_map(|sent| sent.tokens().map(|token| (token, sent.id)))),
@@ -54,10 +40,7 @@ impl Index {
         for (id, principal) in &tree.principals {
             index.dense.set_known(*id, *principal != Principal::Erased);
         }
-        // One principal after the other, so that each row is written while it is near.
-        for (principal, place, member) in memberships {
-            index.dense.put_member(&tree.domain.catalog, place, principal, member);
-        }
+        index.dense.put_members(&tree.domain.catalog, &tree.members, &tree.groups);
         index.derive_things(tree);
         index
     }
@@ -67,9 +50,6 @@ impl Index {
         let (catalog, dense) = (&tree.domain.catalog, &mut self.dense);
         tree.roles.values().for_each(|role| dense.put_role(catalog, role));
         tree.groups.values().for_each(|group| dense.put_group(catalog, group));
-        for (participant, group) in &self.groups_of {
-            dense.set_participant(*group, *participant, true);
-        }
         tree.links.values().for_each(|link| dense.put_link(catalog, link));
         for (engineer, _) in self.supported.keys() {
             dense.set_engineer(*engineer, true);

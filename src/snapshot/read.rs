@@ -68,22 +68,15 @@ impl Ids {
 }
 
 type Members = OrdMap<(OrganizationId, PrincipalId), Member>;
-type Alike<'r> = (PrincipalId, OrganizationId, &'r Member);
 
 /// What the rows point to.
 struct Reader {
     ids: Ids,
     lineages: Vec<Arc<[OrganizationId]>>,
     templates: Vec<Organization>,
-    /// One who holds each list of grants, active and suspended.
-    holders: Vec<[Member; 2]>,
+    grants: Vec<Arc<[Grant]>>,
     gives: Vec<std::collections::BTreeSet<Privilege>>,
     terms: Vec<LinkTerms>,
-}
-
-fn holders(grants: Vec<Grant>) -> [Member; 2] {
-    let active = Member { since: Timestamp::UNIX_EPOCH, suspended: false, grants };
-    [active.clone(), Member { suspended: true, ..active }]
 }
 
 fn common<T: DeserializeOwned>(all: &[&str]) -> Result<Vec<T>, SnapshotError> {
@@ -107,7 +100,6 @@ pub(super) fn tree(
     }
     let reader = Reader::of(&body)?;
     let used = usize::try_from(body.used).map_err(|_| SnapshotError::Unreadable)?;
-    let (members, alike) = reader.members(body.members)?;
     let mut tree = OrganizationTree {
         domain,
         root,
@@ -117,7 +109,7 @@ pub(super) fn tree(
         subscription: things.subscription,
         organizations: rows(body.organizations, |row| reader.organization(row))?,
         principals: rows(body.principals, |row| reader.principal(row))?,
-        members,
+        members: reader.members(body.members)?,
         roles: things.roles.into_iter().map(|role| (role.id, role)).collect(),
         groups: rows(body.groups, |row| reader.group(&row))?,
         links: rows(body.links, |row| reader.link(&row))?,
@@ -133,7 +125,7 @@ pub(super) fn tree(
         index: Index::default(),
         state: State::default(),
     };
-    tree.index = Index::derive_with(&tree, alike);
+    tree.index = Index::derive(&tree);
     Ok(tree)
 }
 
@@ -160,7 +152,7 @@ impl Reader {
         Ok(Self {
             lineages: body.lineages.iter().map(|lineage| ids.all(lineage)).collect::<Result<_, _>>()?,
             templates: common(&body.templates)?,
-            holders: common(&body.grants)?.into_iter().map(holders).collect(),
+            grants: common(&body.grants)?,
             gives: common(&body.gives)?,
             terms: common(&body.terms)?,
             ids,
@@ -226,21 +218,16 @@ impl Reader {
         Ok((self.ids.id(id)?, principal))
     }
 
-    /// The members, and each again with one who holds the same.
-    fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<(Members, Vec<Alike<'_>>), SnapshotError> {
-        let count = places.iter().map(|(_, rows)| rows.len()).fold(0, usize::saturating_add);
-        let (mut members, mut alike) = (OrdMap::new(), Vec::with_capacity(count));
+    fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<Members, SnapshotError> {
+        let mut members = OrdMap::new();
         for (place, rows) in places {
             let place = self.ids.id(place)?;
             for MemberRow { principal, since, suspended, grants } in rows {
-                let principal = self.ids.id(principal)?;
-                let [active, inactive] = numbered(&self.holders, grants)?;
-                let holder = if suspended { inactive } else { active };
-                members.insert((place, principal), Member { since: instant(since)?, ..holder.clone() });
-                alike.push((principal, place, holder));
+                let grants = numbered(&self.grants, grants)?.clone();
+                members.insert((place, self.ids.id(principal)?), Member { since: instant(since)?, suspended, grants });
             }
         }
-        Ok((members, alike))
+        Ok(members)
     }
 
     fn group(&self, row: &GroupRow<'_>) -> Result<(crate::id::GroupId, Group), SnapshotError> {

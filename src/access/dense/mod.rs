@@ -16,16 +16,19 @@ mod words;
 
 use std::collections::BTreeSet;
 
+use imbl::OrdMap;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use self::organization::{OrganizationRow, Place};
 use self::paged::Paged;
-use self::principal::{PrincipalRow, Standing};
+use self::principal::{Edge, PrincipalRow, Standing};
 use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, Way};
 use self::sets::Sets;
 use self::trie::{Numbered, Row, Trie, hash};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
+use crate::grant::Grant;
 use crate::group::Group;
 use crate::id::{GroupId, OrganizationId, PrincipalId, RoleId};
 use crate::link::Link;
@@ -73,6 +76,12 @@ fn adjust(count: &mut u32, before: bool, after: bool) {
         (true, false) => *count = count.saturating_sub(1),
         _ => {}
     }
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> SmallVec<[T; 8]> {
+    let mut items: SmallVec<[T; 8]> = items.collect();
+    items.sort_unstable();
+    items
 }
 
 impl DenseIndex {
@@ -128,11 +137,53 @@ impl DenseIndex {
         catalog: &Catalog,
         organization: OrganizationId,
         principal: PrincipalId,
-        member: &Member,
+        member: &mut Member,
     ) {
-        let timed = member.grants.iter().any(|grant| grant.window != Window::ALWAYS);
-        let set = (!timed).then(|| self.set(catalog, member.grants.iter().map(|grant| &grant.privilege)));
+        let set = self.held(catalog, &member.grants);
+        if let Some(set) = set {
+            self.sets.share(set, &mut member.grants);
+        }
         self.set_holding(organization, principal, Some(Holding::new(set, member.suspended)));
+    }
+
+    /// The set that these grants are, if none has a start or an end.
+    fn held(&mut self, catalog: &Catalog, grants: &[Grant]) -> Option<u32> {
+        let timed = grants.iter().any(|grant| grant.window != Window::ALWAYS);
+        (!timed).then(|| self.set(catalog, grants.iter().map(|grant| &grant.privilege)))
+    }
+
+    /// Puts in all members of a tree, and who is in which group. Each row is written once.
+    pub(crate) fn put_members(
+        &mut self,
+        catalog: &Catalog,
+        members: &OrdMap<(OrganizationId, PrincipalId), Member>,
+        groups: &OrdMap<GroupId, Group>,
+    ) {
+        let mut edges: Vec<(PrincipalId, Edge)> = Vec::with_capacity(members.len());
+        let mut last = None;
+        for ((organization, principal), member) in members {
+            let (_, place) = *last
+                .take_if(|(last, _)| last == organization)
+                .get_or_insert_with(|| (*organization, self.number(*organization)));
+            last = Some((*organization, place));
+            let holding = Holding::new(self.held(catalog, &member.grants), member.suspended);
+            edges.push((*principal, Edge::Held(place, holding)));
+        }
+        for group in groups.values() {
+            for participant in &group.members {
+                match participant.principal() {
+                    Some(principal) => edges.push((principal, Edge::In(self.groups.number(group.id.uuid())))),
+                    None => self.set_participant(group.id, *participant, true),
+                }
+            }
+        }
+        edges.sort_unstable();
+        for row in edges.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((principal, _)) = row.first() else { continue };
+            if let Some(of) = self.principals.edit(principal.uuid()) {
+                of.set_all(&mut self.lists, row.iter().map(|(_, edge)| *edge));
+            }
+        }
     }
 
     pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
@@ -282,6 +333,29 @@ impl DenseIndex {
         Some((standing.standing(&self.lists), at.place(&self.lists)))
     }
 
+    /// The organizations that a principal is a member of, sorted.
+    pub(crate) fn memberships(&self, principal: PrincipalId) -> SmallVec<[OrganizationId; 8]> {
+        let Some(standing) = self.standing(principal.uuid()) else { return SmallVec::new() };
+        let ids = standing.memberships().filter_map(|(number, _)| self.above.get(number));
+        sorted(ids.filter_map(|row| OrganizationId::new(row.id).ok()))
+    }
+
+    /// The groups that hold a participant directly, sorted.
+    pub(crate) fn groups_holding(&self, participant: Participant) -> SmallVec<[GroupId; 8]> {
+        let id = |number: u32| GroupId::new(self.groups.id(number)?).ok();
+        match participant {
+            Participant::Principal(principal) => {
+                let standing = self.standing(principal.uuid());
+                sorted(standing.into_iter().flat_map(|standing| standing.groups()).filter_map(id))
+            }
+            Participant::Group(group) => {
+                let row = self.groups.find(group.uuid());
+                let outer = row.map(|row| row.outer(&self.lists)).unwrap_or_default();
+                sorted(outer.iter().copied().filter_map(id))
+            }
+        }
+    }
+
     /// Every edge, by identifier and in words, sorted: two indexes of one state say the same,
     /// however their numbers were given.
     pub(crate) fn edges(&self) -> BTreeSet<(&'static str, Uuid, Uuid, String)> {
@@ -333,7 +407,6 @@ impl DenseIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::Grant;
 
     /// The sets are numbered in the order of `first`; then a member holds `held`.
     fn index(first: [&str; 2], held: &str) -> DenseIndex {
@@ -342,12 +415,8 @@ mod tests {
         for name in first.into_iter().chain([held]) {
             let privilege = Privilege::claim(name).unwrap();
             let grants = [Grant { privilege, window: Window::ALWAYS }].into();
-            index.put_member(
-                &catalog,
-                organization,
-                principal,
-                &Member { since: Timestamp::UNIX_EPOCH, suspended: false, grants },
-            );
+            let mut member = Member { since: Timestamp::UNIX_EPOCH, suspended: false, grants };
+            index.put_member(&catalog, organization, principal, &mut member);
         }
         index
     }

@@ -134,7 +134,21 @@ impl PrincipalRow {
     pub(super) fn set_group(&mut self, lists: &mut Lists, group: u32, is_in: bool) {
         let mut edges = self.standing(lists).edges();
         put(&mut edges.groups, group, is_in.then_some(group), |group| *group);
-        self.among = edges.groups.iter().fold(0, |marks, group| marks | mark_of(*group));
+        self.among = edges.marks();
+        self.set_edges(lists, &edges);
+    }
+
+    /// Says all that there is of a principal at once; each kind of edge is sorted.
+    pub(super) fn set_all(&mut self, lists: &mut Lists, all: impl Iterator<Item = Edge>) {
+        let mut edges = Edges::default();
+        for edge in all {
+            match edge {
+                Edge::Held(place, Holding::NOTHING) => edges.bare.push(place),
+                Edge::Held(place, holding) => edges.held.push((place, holding)),
+                Edge::In(group) => edges.groups.push(group),
+            }
+        }
+        self.among = edges.marks();
         self.set_edges(lists, &edges);
     }
 
@@ -257,7 +271,17 @@ fn held_far(far: &[u32], organization: u32) -> Option<Holding> {
     held.or_else(|| has(bare, organization).then_some(Holding::NOTHING))
 }
 
+/// One thing that a row says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Edge {
+    /// That they are a member of an organization, and what they hold there.
+    Held(u32, Holding),
+    /// That they are in a group.
+    In(u32),
+}
+
 /// What a row says, to be changed; each part is sorted.
+#[derive(Default)]
 struct Edges {
     held: SmallVec<[(u32, Holding); 8]>,
     bare: SmallVec<[u32; 8]>,
@@ -265,6 +289,10 @@ struct Edges {
 }
 
 impl Edges {
+    fn marks(&self) -> u32 {
+        self.groups.iter().fold(0, |marks, group| marks | mark_of(*group))
+    }
+
     fn far(&self) -> Arc<[u32]> {
         let counts = [count_of(&self.held), count_of(&self.bare)];
         let held = self.held.iter().flat_map(|(place, holding)| [*place, holding.word()]);

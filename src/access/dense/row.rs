@@ -14,7 +14,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// How a principal holds something directly: a set of privileges, unless it must be asked of
 /// the member because a grant of theirs has a start or an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Holding(u32);
 
 impl Holding {

@@ -1,6 +1,7 @@
 //! Sets of privileges by number: nothing, each claim by itself, and what else is held at once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use smallvec::SmallVec;
@@ -11,6 +12,7 @@ use super::trie::Numbered;
 use super::words::Words;
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
+use crate::grant::Grant;
 use crate::role::{Privilege, RoleRef};
 
 /// Every set of several privileges that was ever held at once, or of a role; there are few, and
@@ -24,6 +26,8 @@ pub(crate) struct Sets {
     /// The roles of each, which count where they are usable.
     roles: Paged<Words<3>>,
     numbers: OrdMap<BTreeSet<Privilege>, u32>,
+    /// The grants of those who hold a set directly, without start or end.
+    grants: OrdMap<u32, Arc<[Grant]>>,
 }
 
 impl Sets {
@@ -94,6 +98,15 @@ impl Sets {
         let set = catalog.sets().saturating_add(self.roles.push(defined.into_iter().collect()));
         self.numbers.insert(all, set);
         set
+    }
+
+    /// Lets grants that are a set be the same in memory as those of others who hold it.
+    pub(super) fn share(&mut self, set: u32, grants: &mut Arc<[Grant]>) {
+        match self.grants.get(&set) {
+            Some(same) if same == grants => *grants = same.clone(),
+            Some(_) => {}
+            None => drop(self.grants.insert(set, grants.clone())),
+        }
     }
 
     /// A set in words; one of the catalog's by its number.
