@@ -30,6 +30,9 @@ impl Row for HomeRow {
     fn of(organization: Uuid) -> Self {
         Self { organization, tree: u32::MAX }
     }
+
+    /// They are small, and written only when an organization comes into a tree.
+    const MOST: usize = 2_048;
 }
 
 impl Forest {

@@ -37,13 +37,11 @@ use crate::time::Timestamp;
 use crate::token::TokenHash;
 use crate::tree::OrganizationTree;
 
-/// What lives in an organization, or reaches it.
+/// What lives in an organization, or is shared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Belonging {
     Role(RoleId),
     Group(GroupId),
-    LinkOut(LinkId),
-    LinkIn(LinkId),
     Invitation(InvitationId),
     Project(ProjectId),
     Offer(OfferId),
@@ -89,6 +87,23 @@ impl Index {
         self.supported.range(row).map(|((_, organization), _)| *organization)
     }
 
+    /// The links of the groups that live in an organization, in the order of their identifiers.
+    pub(crate) fn links_out(&self, organization: OrganizationId) -> Vec<LinkId> {
+        let links = self.groups(organization).flat_map(|group| crate::table::under(&self.link_at, group));
+        let mut links: Vec<LinkId> = links.map(|(_, link)| *link).collect();
+        links.sort_unstable();
+        links
+    }
+
+    /// The links to an organization, in the order of their identifiers.
+    pub(crate) fn links_in(&self, organization: OrganizationId) -> Vec<LinkId> {
+        let groups = self.dense.linked(organization);
+        let mut links: Vec<LinkId> =
+            groups.filter_map(|group| self.link_at.get(&(group, organization)).copied()).collect();
+        links.sort_unstable();
+        links
+    }
+
     /// The second halves of the pairs that begin with `first`.
     pub(crate) fn row<A, B>(set: &OrdSet<(A, B)>, first: A) -> impl Iterator<Item = &B>
     where
@@ -125,8 +140,6 @@ macro_rules! belongings {
 belongings! {
     roles: Role(RoleId);
     groups: Group(GroupId);
-    links_out: LinkOut(LinkId);
-    links_in: LinkIn(LinkId);
     invitations: Invitation(InvitationId);
     projects: Project(ProjectId);
     offers: Offer(OfferId);
@@ -296,8 +309,6 @@ impl OrganizationTree {
 
     pub(crate) fn put_link(&mut self, link: Link) {
         self.used.insert(link.id.uuid());
-        self.belongs(link.source, Belonging::LinkOut(link.id));
-        self.belongs(link.target, Belonging::LinkIn(link.id));
         self.index.link_at.insert((link.group, link.target), link.id);
         self.index.dense.put_link(&self.domain.catalog, &link);
         self.links.insert(link.id, link);
@@ -305,8 +316,6 @@ impl OrganizationTree {
 
     pub(crate) fn drop_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.remove(&id) {
-            self.belongs_no_more(link.source, Belonging::LinkOut(id));
-            self.belongs_no_more(link.target, Belonging::LinkIn(id));
             self.index.link_at.remove(&(link.group, link.target));
             self.index.dense.drop_link(&link);
         }

@@ -19,7 +19,7 @@ use crate::group::{Group, GroupEvent};
 use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::participant::Participant;
 use crate::project::unassign_group;
-use crate::reach::{LinkGives, LinkTerms};
+use crate::reach::{LinkGives, LinkTerms, Present};
 use crate::refusal::{Precondition, list, rule_errors};
 use crate::role::Privilege;
 use crate::subscription::Feature;
@@ -36,7 +36,7 @@ pub struct Link {
     pub(crate) target: OrganizationId,
     pub(crate) terms: LinkTerms,
     /// What was in reach when the terms were set; all that is reached, unless `future`.
-    pub(crate) present: BTreeSet<OrganizationId>,
+    pub(crate) present: Present,
     pub(crate) opted_out: BTreeSet<OrganizationId>,
 }
 
@@ -383,11 +383,13 @@ impl LinkEvent {
                 group: *group,
                 target: *target,
                 terms: terms.clone(),
-                present: present.clone(),
+                present: present.iter().copied().collect(),
                 opted_out: BTreeSet::new(),
             }),
             Self::Changed { link, terms, present, .. } => {
-                tree.edit_link(*link, |link| (link.terms, link.present) = (terms.clone(), present.clone()));
+                tree.edit_link(*link, |link| {
+                    (link.terms, link.present) = (terms.clone(), present.iter().copied().collect());
+                });
             }
             Self::OptedOut { organization, link } => {
                 tree.edit_link(*link, |link| {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::access::set::ClaimSet;
 use crate::id::{LinkId, OrganizationId};
@@ -22,6 +23,43 @@ pub enum LinkGives {
     Inherit,
     /// Of what the group gives, only this.
     Narrowed(BTreeSet<Privilege>),
+}
+
+/// What was in reach of a link when its terms were set: nearly always its target alone, which
+/// then takes no room elsewhere. Sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeSet<OrganizationId>", into = "BTreeSet<OrganizationId>")]
+pub(crate) struct Present(SmallVec<[OrganizationId; 1]>);
+
+impl Present {
+    pub(crate) fn contains(&self, organization: &OrganizationId) -> bool {
+        self.0.binary_search(organization).is_ok()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OrganizationId> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<OrganizationId> for Present {
+    fn from_iter<I: IntoIterator<Item = OrganizationId>>(organizations: I) -> Self {
+        let mut organizations: SmallVec<[OrganizationId; 1]> = organizations.into_iter().collect();
+        organizations.sort_unstable();
+        organizations.dedup();
+        Self(organizations)
+    }
+}
+
+impl From<BTreeSet<OrganizationId>> for Present {
+    fn from(organizations: BTreeSet<OrganizationId>) -> Self {
+        organizations.into_iter().collect()
+    }
+}
+
+impl From<Present> for BTreeSet<OrganizationId> {
+    fn from(present: Present) -> Self {
+        present.0.into_iter().collect()
+    }
 }
 
 /// How far a link reaches (GRP-8).

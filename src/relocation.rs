@@ -303,7 +303,7 @@ impl OrganizationTree {
             }
             let grants = self.members(*organization).flat_map(|(_, member)| member.grants());
             used.extend(grants.filter_map(|grant| role(&grant.privilege)));
-            for link in self.index.links_in(*organization).filter_map(|link| self.links.get(&link)) {
+            for link in self.index.links_in(*organization).into_iter().filter_map(|link| self.links.get(&link)) {
                 if let LinkGives::Narrowed(gives) = &link.terms.gives {
                     used.extend(roles(gives));
                 }

@@ -57,21 +57,17 @@ impl Index {
     }
 }
 
-/// What lives in each organization, or reaches it.
+/// What lives in each organization, or is shared with it.
 fn belongings(tree: &OrganizationTree) -> OrdSet<(OrganizationId, Belonging)> {
     let roles = tree.roles.values().map(|role| (role.organization, Belonging::Role(role.id)));
     let groups = tree.groups.values().map(|group| (group.organization, Belonging::Group(group.id)));
-    let links = tree
-        .links
-        .values()
-        .flat_map(|link| [(link.source, Belonging::LinkOut(link.id)), (link.target, Belonging::LinkIn(link.id))]);
     let invitations = tree.invitations.values().map(|sent| (sent.organization, Belonging::Invitation(sent.id)));
     let projects = tree.projects.values().map(|project| (project.organization, Belonging::Project(project.id)));
     let offers = tree.offers.values().map(|offer| (offer.organization, Belonging::Offer(offer.id)));
     let shares = tree.shares.values().map(|share| (share.target, Belonging::ShareIn(share.resource)));
     let policies = tree.policies.values().map(|policy| (policy.organization, Belonging::Policy(policy.id)));
     let supports = tree.supports.values().map(|support| (support.organization, Belonging::Support(support.id)));
-    let things = roles.chain(groups).chain(links).chain(invitations).chain(projects);
+    let things = roles.chain(groups).chain(invitations).chain(projects);
     sorted(things.chain(offers).chain(shares).chain(policies).chain(supports))
 }
 

@@ -340,6 +340,12 @@ impl DenseIndex {
         sorted(ids.filter_map(|row| OrganizationId::new(row.id).ok()))
     }
 
+    /// The groups that are linked to an organization.
+    pub(crate) fn linked(&self, organization: OrganizationId) -> impl Iterator<Item = GroupId> {
+        let bonds = self.place(organization.uuid()).map(|place| place.bonds()).unwrap_or_default();
+        bonds.into_iter().filter_map(|(group, _)| GroupId::new(self.groups.id(group)?).ok())
+    }
+
     /// The groups that hold a participant directly, sorted.
     pub(crate) fn groups_holding(&self, participant: Participant) -> SmallVec<[GroupId; 8]> {
         let id = |number: u32| GroupId::new(self.groups.id(number)?).ok();

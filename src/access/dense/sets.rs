@@ -1,6 +1,5 @@
 //! Sets of privileges by number: nothing, each claim by itself, and what else is held at once.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -25,7 +24,8 @@ pub(crate) struct Sets {
     given: Paged<u64>,
     /// The roles of each, which count where they are usable.
     roles: Paged<Words<3>>,
-    numbers: OrdMap<BTreeSet<Privilege>, u32>,
+    /// By what is in each, sorted.
+    numbers: OrdMap<Arc<[Privilege]>, u32>,
     /// The grants of those who hold a set directly, without start or end.
     grants: OrdMap<u32, Arc<[Grant]>>,
 }
@@ -77,12 +77,15 @@ impl Sets {
         if let (None, Some(set)) = (second, catalog.set_of(first)) {
             return set;
         }
-        let all: BTreeSet<Privilege> = [first].into_iter().chain(second).chain(privileges).cloned().collect();
+        let mut all: SmallVec<[&Privilege; 8]> = [first].into_iter().chain(second).chain(privileges).collect();
+        all.sort_unstable();
+        all.dedup();
+        let all: Arc<[Privilege]> = all.into_iter().cloned().collect();
         if let Some(set) = self.numbers.get(&all) {
             return *set;
         }
         let (mut claims, mut defined) = (ClaimSet::new(), Vec::new());
-        for privilege in &all {
+        for privilege in all.iter() {
             match privilege {
                 Privilege::Claim(claim) => claims.extend(&catalog.expand(claim)),
                 Privilege::Role(RoleRef::Defined(role)) => defined.push(roles.number(role.uuid())),

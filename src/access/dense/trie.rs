@@ -16,6 +16,9 @@ pub(crate) trait Row: Clone + Default {
 
     /// An empty row of this one.
     fn of(id: Uuid) -> Self;
+
+    /// How many rows a table has at most: one of more is split, so that a write copies no more.
+    const MOST: usize = 256;
 }
 
 /// Rows, found by their identifier and never removed.
@@ -33,8 +36,6 @@ enum Node<R> {
 
 const BITS: u32 = 5;
 const CHILDREN: usize = 1 << BITS;
-/// A table of more rows is split, so that a write copies no more than this.
-const MOST_ROWS: usize = 256;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
 const DEEPEST: u32 = 30;
 
@@ -200,7 +201,7 @@ impl<R: Row> Node<R> {
             }
             Self::Table { rows, .. } => {
                 let old = rows.clone();
-                *self = if old.len() < MOST_ROWS || depth > DEEPEST {
+                *self = if old.len() < R::MOST || depth > DEEPEST {
                     Self::of_size(old.len().saturating_mul(2))
                 } else {
                     Self::Branch(Arc::new(std::array::from_fn(|_| Self::empty())))
