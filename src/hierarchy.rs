@@ -85,6 +85,9 @@ impl OrganizationTree {
 
     /// The topmost deactivated organization on the path.
     pub(crate) fn inactive_on_path(&self, id: OrganizationId) -> Option<OrganizationId> {
+        if self.index.dense.inactive == 0 {
+            return None;
+        }
         self.path(id).find(|id| self.organizations.get(id).is_some_and(|organization| !organization.is_itself_active()))
     }
 

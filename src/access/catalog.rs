@@ -106,7 +106,7 @@ pub enum InvalidCatalog {
 pub struct Catalog {
     claims: IndexMap<Claim, Entry>,
     /// Where each claim is, by the hash of its name: half empty, and probed in order.
-    places: Box<[Option<(u64, usize)>]>,
+    places: Box<[Option<Spot>]>,
     /// What the ready-made role for customers stands for.
     customers: ClaimSet,
     /// What each numbered set gives: nothing, Owner, then each claim by itself.
@@ -120,6 +120,15 @@ struct Entry {
     declaration: ClaimDeclaration,
     /// The claim with all that it implies, at whatever distance.
     closure: ClaimSet,
+}
+
+/// What a check needs of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    claim: Claim,
+    bit: u32,
+    /// Whether it requires a capability (LIC-8).
+    requires: bool,
 }
 
 /// The crate's own claims: name, description, access, implied.
@@ -167,7 +176,7 @@ impl Catalog {
                 return Err(InvalidCatalog::Twice(name));
             }
         }
-        let places = places(claims.keys());
+        let places = places(&claims);
         // One bit for Owner, and one for what is no claim.
         let row = claims.len().saturating_add(2).div_ceil(ClaimSet::WORD);
         let row = u32::try_from(row).unwrap_or(u32::MAX);
@@ -371,17 +380,20 @@ impl Catalog {
     }
 
     /// The number of a claim, and its declaration.
-    #[inline]
     pub(crate) fn numbered(&self, claim: &Claim) -> Option<(usize, &ClaimDeclaration)> {
+        let (bit, _) = self.number_of(claim)?;
+        Some((bit, self.by_bit(bit)?))
+    }
+
+    /// The number of a claim, and whether it requires a capability.
+    #[inline(always)]
+    pub(crate) fn number_of(&self, claim: &Claim) -> Option<(usize, bool)> {
         let mask = self.places.len().wrapping_sub(1);
         let mut place = start(claim, mask);
         loop {
-            let (hash, index) = (*self.places.get(place)?)?;
-            if hash == claim.hash
-                && let Some((name, entry)) = self.claims.get_index(index)
-                && name == claim
-            {
-                return Some((index.saturating_add(1), &entry.declaration));
+            let spot = self.places.get(place)?.as_ref()?;
+            if spot.claim == *claim {
+                return Some((usize::try_from(spot.bit).ok()?, spot.requires));
             }
             place = place.wrapping_add(1) & mask;
         }
@@ -397,16 +409,16 @@ fn start(claim: &Claim, mask: usize) -> usize {
     usize::try_from(claim.hash & u64::from(u32::MAX)).unwrap_or_default() & mask
 }
 
-fn places<'c>(claims: impl ExactSizeIterator<Item = &'c Claim>) -> Box<[Option<(u64, usize)>]> {
+fn places(claims: &IndexMap<Claim, Entry>) -> Box<[Option<Spot>]> {
     let mut places = vec![None; claims.len().saturating_mul(2).next_power_of_two()];
     let mask = places.len().wrapping_sub(1);
-    for (index, claim) in claims.enumerate() {
+    for (bit, (claim, entry)) in (1..).zip(claims) {
         let mut place = start(claim, mask);
         while places.get(place).is_some_and(Option::is_some) {
             place = place.wrapping_add(1) & mask;
         }
         if let Some(free) = places.get_mut(place) {
-            *free = Some((claim.hash, index));
+            *free = Some(Spot { claim: claim.clone(), bit, requires: entry.declaration.requires.is_some() });
         }
     }
     places.into()

@@ -111,8 +111,13 @@ impl<'a> Access<'a> {
     /// Whether a principal may do `claim` in `organization` at `at`. Everything that is not
     /// given by some path is denied, what does not exist included (CLM-7).
     pub fn allows(&self, principal: PrincipalId, organization: OrganizationId, claim: &Claim, at: Timestamp) -> bool {
-        let Some((bit, declaration)) = self.tree.catalog().numbered(claim) else { return false };
-        self.holds(principal, organization, bit, at) && self.provides(organization, declaration, at)
+        let Some((bit, requires)) = self.tree.catalog().number_of(claim) else { return false };
+        self.holds(principal, organization, bit, at) && (!requires || self.provides_bit(organization, bit, at))
+    }
+
+    #[cold]
+    fn provides_bit(&self, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
+        self.tree.catalog().by_bit(bit).is_some_and(|declaration| self.provides(organization, declaration, at))
     }
 
     /// LIC-8: whether the capability that a claim requires, if any, is effective.
@@ -132,10 +137,23 @@ impl<'a> Access<'a> {
 
     /// As [`Access::allows`], with the version and the instant until which it holds.
     pub fn check(&self, question: &Question, at: Timestamp) -> Decision {
+        self.decide_along(question, at, &mut |_| {})
+    }
+
+    /// The same, with each route that was looked at.
+    pub(super) fn decide_along(
+        &self,
+        question: &Question,
+        at: Timestamp,
+        each: &mut dyn FnMut(Route<'_, 'a>),
+    ) -> Decision {
         let Question { principal, organization, claim } = question;
         let mut until = self.tree.subscription_change(at);
         let mut edge = |window: Window| until = earlier(until, window.next_change(at));
-        let _: ControlFlow<()> = self.visit(*principal, *organization, at, &mut edge, &mut |_| Continue(()));
+        let _: ControlFlow<()> = self.visit(*principal, *organization, at, &mut edge, &mut |route| {
+            each(route);
+            Continue(())
+        });
         let capability = self.tree.catalog().declaration(claim).and_then(|declaration| declaration.requires.as_ref());
         let change = capability.and_then(|capability| self.tree.capability_change(*organization, capability, at));
         Decision {
@@ -385,7 +403,7 @@ impl<'a> Access<'a> {
         let tree = self.tree;
         let stands = tree.links_stand(at);
         let mut active = Vec::new();
-        for link in tree.links_toward(group, organization).filter(|link| tree.is_in_reach(link, organization)) {
+        for link in tree.links_reaching(group, organization) {
             edge(link.terms.window);
             if stands && link.terms.window.contains(at) {
                 active.push((link, link.terms.window.end()));

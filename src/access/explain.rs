@@ -208,11 +208,17 @@ impl<'a> Access<'a> {
         at: Timestamp,
     ) -> Explanation {
         let question = Question { principal, organization, claim: claim.clone() };
-        let decision = self.check(&question, at);
         let (mut paths, mut reasons) = (Vec::new(), Vec::new());
+        let bit = self.tree.catalog().bit(claim);
+        let decision = self.every_path().decide_along(&question, at, &mut |route| {
+            if bit.is_some_and(|bit| self.gives(&route.gives, organization, bit)) {
+                paths.push(path(&route));
+            }
+        });
         if decision.allowed {
-            paths = self.paths_to(&question, at);
+            paths.sort();
         } else {
+            paths.clear();
             reasons = self.reasons_against(&question, at);
         }
         Explanation { question, decision, paths, reasons }
@@ -234,20 +240,6 @@ impl<'a> Access<'a> {
         let organizations = self.organizations(principal, None, at);
         let reached = |organization| Reached { organization, paths: self.paths(principal, organization, at) };
         organizations.into_iter().map(reached).collect()
-    }
-
-    fn paths_to(&self, question: &Question, at: Timestamp) -> Vec<Path> {
-        let Question { principal, organization, claim } = question;
-        let Some(bit) = self.tree.catalog().bit(claim) else { return Vec::new() };
-        let mut paths = Vec::new();
-        let _: ControlFlow<()> = self.every_path().visit(*principal, *organization, at, &mut |_| {}, &mut |route| {
-            if self.gives(&route.gives, *organization, bit) {
-                paths.push(path(&route));
-            }
-            Continue(())
-        });
-        paths.sort();
-        paths
     }
 
     fn reasons_against(&self, question: &Question, at: Timestamp) -> Vec<Reason> {
@@ -325,7 +317,7 @@ impl<'a> Access<'a> {
             }
         }
         let reason = |group: GroupId| {
-            let linked = tree.links_toward(group, organization).any(|link| tree.is_in_reach(link, organization));
+            let linked = tree.links_reaching(group, organization).next().is_some();
             if linked && !tree.links_stand(at) { Reason::LinksSuspended } else { Reason::GroupNotActive { group } }
         };
         idle.into_iter().map(reason).collect()

@@ -72,7 +72,16 @@ impl DenseIndex {
             (given, who.holding(row.home))
         };
         // MEM-1: a group counts for those who are members, and not suspended, where it lives.
-        if home.is_none_or(|holding| holding.is_suspended()) || !self.sets.gives(catalog, given, bit)? {
+        if home.is_none_or(|holding| holding.is_suspended()) {
+            return Some(false);
+        }
+        let in_row = if given == row.gives { row.has(catalog.word_of(bit)) } else { None };
+        let gives = match in_row {
+            Some(true) => true,
+            Some(false) if row.has(catalog.word_of(catalog.roles_bit())) == Some(false) => false,
+            _ => self.sets.gives(catalog, given, bit)?,
+        };
+        if !gives {
             return Some(false);
         }
         // GRP-4: a link counts below where its group lives. LIC-4: while links stand.

@@ -204,6 +204,8 @@ impl DenseIndex {
         let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
         let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
         (row.home, row.gives, row.passes) = (home, gives, passes);
+        row.given = Default::default();
+        row.given.iter_mut().zip(self.sets.words(catalog, gives)).for_each(|(place, word)| *place = word);
         if let Some(row) = self.organizations.edit(group.organization.uuid()) {
             row.set_home(number);
         }

@@ -248,15 +248,27 @@ pub(crate) struct GroupRow {
     pub(crate) passes: u32,
     /// The list of the groups that hold it, once there was one.
     outer: u32,
+    /// The first words of what it gives at home, lest the set be looked for.
+    pub(super) given: [u64; GroupRow::GIVEN],
 }
 
 impl Default for GroupRow {
     fn default() -> Self {
-        Self { home: NONE, gives: 0, passes: 0, outer: NONE }
+        Self { home: NONE, gives: 0, passes: 0, outer: NONE, given: [0; Self::GIVEN] }
     }
 }
 
 impl GroupRow {
+    /// How many words of what it gives are in the row: of 126 claims.
+    const GIVEN: usize = 2;
+
+    /// Whether what it gives at home has this bit of this word; none if the word is not here.
+    #[inline]
+    pub(super) fn has(&self, (word, bit): (u32, u64)) -> Option<bool> {
+        let word = usize::try_from(word).ok().and_then(|word| self.given.get(word));
+        word.map(|word| word & bit != 0)
+    }
+
     /// The groups that hold it.
     pub(crate) fn outer<'a>(&self, lists: &'a Lists) -> &'a [u32] {
         lists.get(self.outer).unwrap_or_default()

@@ -39,23 +39,34 @@ impl Sets {
 
     #[inline(never)]
     fn own_gives(&self, catalog: &Catalog, set: u32, bit: usize) -> Option<bool> {
+        if self.has(catalog, set, catalog.word_of(bit))? {
+            return Some(true);
+        }
+        (!self.has(catalog, set, catalog.word_of(catalog.roles_bit()))?).then_some(false)
+    }
+
+    /// Whether a set that is not the catalog's has this bit of this word.
+    fn has(&self, catalog: &Catalog, set: u32, (word, bit): (u32, u64)) -> Option<bool> {
         let row = set.checked_sub(catalog.sets())?.checked_mul(catalog.row)?;
-        let has = |bit: usize| {
-            let (word, bit) = catalog.word_of(bit);
-            self.given.get(row.checked_add(word)?).map(|word| word & bit != 0)
+        self.given.get(row.checked_add(word)?).map(|word| word & bit != 0)
+    }
+
+    /// The words of a set.
+    pub(super) fn words(&self, catalog: &Catalog, set: u32) -> impl Iterator<Item = u64> {
+        let (own, of_catalog) = match set.checked_sub(catalog.sets()) {
+            Some(own) => (own.checked_mul(catalog.row), None),
+            None => (None, catalog.set(set)),
         };
-        if has(bit)? { Some(true) } else { (!has(catalog.roles_bit())?).then_some(false) }
+        let own = own.into_iter().flat_map(|row| row..row.saturating_add(catalog.row));
+        let words = of_catalog.map(|set| catalog.words(&set)).into_iter().flatten();
+        words.chain(own.map_while(|word| self.given.get(word).copied()))
     }
 
     /// The claims of a set, without those of its roles.
     pub(crate) fn claims(&self, catalog: &Catalog, set: u32) -> ClaimSet {
-        catalog.set(set).unwrap_or_else(|| {
-            let row = set.checked_sub(catalog.sets()).and_then(|own| own.checked_mul(catalog.row)).unwrap_or(u32::MAX);
-            let words = (row..row.saturating_add(catalog.row)).map_while(|word| self.given.get(word).copied());
-            let mut claims = ClaimSet::of(&words.collect::<SmallVec<[u64; 2]>>());
-            claims.remove(catalog.roles_bit());
-            claims
-        })
+        let mut claims = ClaimSet::of(&self.words(catalog, set).collect::<SmallVec<[u64; 2]>>());
+        claims.remove(catalog.roles_bit());
+        claims
     }
 
     /// The roles of a set.

@@ -42,7 +42,7 @@ const DEEPEST: u32 = 30;
 /// The hash of an identifier. It is the same in every process, so that a replay is a replay.
 #[inline]
 pub(crate) fn hash(id: Uuid) -> u64 {
-    FixedState::with_seed(0x6261_696c_6977_6963).hash_one(id.as_u128())
+    FixedState::with_seed(0x6261_696c_6977_6963).hash_one(u128::from_le_bytes(id.into_bytes()))
 }
 
 /// A place among the children of a branch.
