@@ -15,9 +15,10 @@ mod world;
 
 use std::hint::black_box;
 use std::process::Command;
+use std::time::Duration;
 
-use bailiwick::{Access, OrganizationTree};
-use world::{Ask, Shape, Size, World, now};
+use bailiwick::{Access, Directory, OrganizationTree};
+use world::{Ask, Logs, Shape, Size, World, now};
 
 /// How many questions a round has.
 const QUESTIONS: usize = 300;
@@ -25,7 +26,7 @@ const QUESTIONS: usize = 300;
 const ROUNDS: usize = 10;
 
 /// How a question is asked.
-const WAYS: [&str; 2] = ["by identifier", "by handles"];
+const WAYS: [&str; 3] = ["by identifier", "by handles", "through the directory"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -56,8 +57,11 @@ fn count(program: &str, size: Size, way: &str, rounds: usize) -> u64 {
 fn work(size: &str, way: &str, rounds: usize) {
     let size = Size::ALL.into_iter().find(|one| format!("{one:?}") == size).unwrap();
     let world = World::new(size);
-    let tree = world.trees(Shape::OneTree).pop().unwrap();
     let asks = world.hot(QUESTIONS);
+    if way == WAYS[2] {
+        return through_directory(&world, &asks, rounds);
+    }
+    let tree = world.trees(Shape::OneTree).pop().unwrap();
     if way == WAYS[0] {
         by_identifier(&world, &tree, &asks, rounds)
     } else {
@@ -68,6 +72,18 @@ fn work(size: &str, way: &str, rounds: usize) {
 fn by_identifier(world: &World, tree: &OrganizationTree, asks: &[Ask], rounds: usize) {
     let at = now();
     for ask in (0..rounds).flat_map(|_| asks) {
+        black_box(tree.access().allows(ask.principal, ask.organization, &world.claims[ask.claim], at));
+    }
+}
+
+fn through_directory(world: &World, asks: &[Ask], rounds: usize) {
+    let directory = Directory::new(Logs::of(world, Duration::ZERO), world.domain.clone());
+    for estate in &world.estates {
+        pollster::block_on(directory.tree(estate.top())).unwrap();
+    }
+    let (mut reader, at) = (directory.reader(), now());
+    for ask in (0..rounds).flat_map(|_| asks) {
+        let tree = reader.tree_of(ask.organization).unwrap();
         black_box(tree.access().allows(ask.principal, ask.organization, &world.claims[ask.claim], at));
     }
 }
