@@ -356,3 +356,48 @@ fn explanations_and_rosters_show_which_link_reached_an_organization() {
     assert_eq!(roster.lines[0].subject, RosterSubject::Principal(grace));
     assert_eq!(roster.lines[0].paths, [expected]);
 }
+
+// spec: LIC-4
+#[test]
+fn a_plain_link_gives_nothing_from_the_instant_of_a_lapse_that_suspends() {
+    let mut world = World::bare(Rules::custom().lapse(Lapse::Suspend).build().unwrap());
+    world.subscribe("Enterprise", Window::until(world.at + days(1)));
+    let contoso = world.child(2, root(), "Contoso");
+    let bob = world.user(2, "Bob", &[]);
+    let team = world.team(1, root(), "Team", &["backups.view"]);
+    world.join(bob, team);
+    world.link(1, team, contoso, LinkTerms::target());
+    world.pass(days(1) - chrono::TimeDelta::nanoseconds(1));
+    assert!(world.may(bob, "backups.view", contoso));
+    world.pass(chrono::TimeDelta::nanoseconds(1));
+    assert!(!world.may(bob, "backups.view", contoso) && world.may(bob, "backups.view", root()));
+}
+
+// spec: GRP-4
+#[test]
+fn a_link_that_does_not_run_downward_gives_nothing_however_it_got_in() {
+    let mut world = World::new();
+    let [contoso, litware] = [world.child(2, root(), "Contoso"), world.child(3, root(), "Litware")];
+    let bob = world.user(2, "Bob", &[contoso]);
+    let team = world.team(1, contoso, "Team", &["backups.view"]);
+    world.join(bob, team);
+    // No command writes it: a commit that was tampered with.
+    let grant = GrantPrivilege::new(contoso, bob, privilege("groups.view"));
+    let mut changes = world.tree.decide(&world.context(ada(), contoso), &grant).unwrap().changes;
+    changes.recorded.events = vec![
+        LinkEvent::Linked {
+            link: link(1),
+            source: contoso,
+            group: team,
+            target: litware,
+            terms: LinkTerms::target(),
+            present: [litware].into(),
+        }
+        .into(),
+    ];
+    world.tree.apply(&changes).unwrap();
+    assert!(world.may(bob, "backups.view", contoso));
+    assert!(!world.may(bob, "backups.view", litware));
+    let why = world.tree.access().explain(bob, litware, &claim("backups.view"), world.at);
+    assert!(!why.decision.allowed && why.paths.is_empty());
+}
