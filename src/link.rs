@@ -503,15 +503,6 @@ impl OrganizationTree {
         links.filter_map(|link| self.links.get(link))
     }
 
-    /// The links of a group that reach an organization, whether they count now or not.
-    pub(crate) fn links_reaching(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
-        let index = &self.index;
-        let above = self.path(organization).filter(move |_| index.dense.reaching > 0);
-        let targets = above.filter(move |target| *target != organization).chain([organization]);
-        let links = targets.filter_map(move |target| index.link_at.get(&(group, target)));
-        links.filter_map(|link| self.links.get(link)).filter(move |link| self.is_in_reach(link, organization))
-    }
-
     /// GRP-2: whether a link makes owners where it reaches.
     pub(crate) fn passes_ownership(&self, link: &Link) -> bool {
         let narrowed = match &link.terms.gives {

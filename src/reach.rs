@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::access::set::ClaimSet;
-use crate::id::{LinkId, OrganizationId};
+use crate::id::{GroupId, LinkId, OrganizationId};
 use crate::link::Link;
 use crate::role::Privilege;
 use crate::time::{Timestamp, Window};
@@ -213,6 +213,15 @@ impl OrganizationTree {
         near && (link.terms.future || link.present.contains(&organization))
             && !self.is_excluded(&link.terms, organization)
             && !link.opted_out.contains(&organization)
+    }
+
+    /// The links of a group that reach an organization, whether they count now or not.
+    pub(crate) fn links_reaching(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
+        let index = &self.index;
+        let above = self.path(organization).filter(move |_| index.dense.reaching > 0);
+        let targets = above.filter(move |target| *target != organization).chain([organization]);
+        let links = targets.filter_map(move |target| index.link_at.get(&(group, target)));
+        links.filter_map(|link| self.links.get(link)).filter(move |link| self.is_in_reach(link, organization))
     }
 
     /// GRP-8: the links whose reach a new child of `parent` is created into.

@@ -358,7 +358,7 @@ impl Catalog {
     #[inline(always)]
     pub(crate) fn set_gives(&self, set: u32, bit: usize) -> Option<bool> {
         let (word, bit) = self.word_of(bit);
-        let word = set.wrapping_mul(self.row).wrapping_add(word);
+        let word = set.checked_mul(self.row)?.checked_add(word)?;
         Some(self.given.get(usize::try_from(word).ok()?)? & bit != 0)
     }
 

@@ -160,11 +160,11 @@ impl DenseIndex {
         groups: &OrdMap<GroupId, Group>,
     ) {
         let mut edges: Vec<(PrincipalId, Edge)> = Vec::with_capacity(members.len());
+        // They come by organization, of which each is looked up once.
         let mut last = None;
         for ((organization, principal), member) in members {
-            let (_, place) = *last
-                .take_if(|(last, _)| last == organization)
-                .get_or_insert_with(|| (*organization, self.number(*organization)));
+            let known = last.filter(|(id, _)| id == organization);
+            let (_, place) = known.unwrap_or_else(|| (*organization, self.number(*organization)));
             last = Some((*organization, place));
             let holding = Holding::new(self.held(catalog, &member.grants), member.suspended);
             edges.push((*principal, Edge::Held(place, holding)));

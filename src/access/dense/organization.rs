@@ -121,7 +121,7 @@ impl OrganizationRow {
     /// Whether an organization is above it, as a row that is near has it.
     #[inline]
     pub(super) fn is_below(&self, organization: u32) -> bool {
-        self.ancestors().iter().any(|above| *above == organization)
+        self.ancestors().contains(&organization)
     }
 
     /// How a group is active by a link, as a row that is near has it.
