@@ -147,7 +147,11 @@ fn forest(world: &World, asks: &Asks, by_maps: &mut dyn FnMut(&Ask) -> bool) {
     let name = "bailiwick, through the directory";
     print(name, asks.put_to(name, &mut through, by_maps));
     let [mixed, hot] = asks.put_to(name, &mut through, &mut known);
-    println!("| the same, of a known tree beside it | {:.2} | {:.2} | | | |", mixed.own / mixed.beside, hot.own / hot.beside);
+    println!(
+        "| the same, of a known tree beside it | {:.2} | {:.2} | | | |",
+        mixed.own / mixed.beside,
+        hot.own / hot.beside
+    );
 }
 
 fn one_tree(world: &World, asks: &Asks, by_maps: &mut dyn FnMut(&Ask) -> bool) {
