@@ -207,8 +207,7 @@ impl OrganizationTree {
         self.index.slugs.remove(old.slug());
     }
 
-    pub(crate) fn put_member(&mut self, organization: OrganizationId, principal: PrincipalId, member: Member) {
-        let mut member = member;
+    pub(crate) fn put_member(&mut self, organization: OrganizationId, principal: PrincipalId, mut member: Member) {
         self.index.dense.put_member(&self.domain.catalog, organization, principal, &mut member);
         self.members.insert((organization, principal), member);
     }
