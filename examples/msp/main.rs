@@ -35,6 +35,10 @@ fn main() -> Result<()> {
 async fn play(file: &Path, customers: &Path) -> Result<()> {
     let text = std::fs::read_to_string(customers).map_err(|error| format!("{}: {error}", customers.display()))?;
     let list = customers::parse(&text).map_err(|error| format!("{}, {error}", customers.display()))?;
+    // Whose builds go elsewhere has no folder `target` here.
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut desk = Desk::open(file).await?;
     paper::day(&format!("Day {}: {}   {}", desk.day, desk.now.format("%A, %-d %B %Y"), file.display()));
     match desk.day {
