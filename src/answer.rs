@@ -125,7 +125,7 @@ impl AcceptInvitation {
             let person = Person { name, address: self.verified.then(|| self.address.clone()) };
             scene.write(RecordKey::Person(by), Some(Record::Person(person)));
         }
-        if !tree.members.contains_key(&(organization, by)) {
+        if !tree.is_member(organization, by) {
             scene.emit(MemberEvent::Added { organization, principal: by });
         }
         let group = tree.group_in(organization, found.group)?;

@@ -217,7 +217,7 @@ impl AutomationEvent {
     }
 
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
-        let Some(organization) = tree.organizations.get_mut(&self.organization()) else { return };
+        let Some(organization) = tree.organization_mut(self.organization()) else { return };
         match *self {
             Self::KillSwitchSet { on, .. } => organization.kill_switch = on,
             Self::WorkflowDefined { workflow, active, .. } => {

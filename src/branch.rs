@@ -109,7 +109,7 @@ impl OrganizationTree {
             used = self.used.iter().copied().collect();
         }
         Branch {
-            organizations: places.iter().filter_map(|id| self.organizations.get(id)).cloned().collect(),
+            organizations: places.iter().filter_map(|id| self.organization(*id)).cloned().collect(),
             principals: people.iter().filter_map(|id| Some((*id, *self.principals.get(id)?))).collect(),
             members,
             roles,
@@ -137,7 +137,7 @@ impl OrganizationTree {
         let things =
             roles.chain(groups).chain(links).chain(invitations).chain(projects).chain(policies).chain(supports);
         // A location that came with its organization has the identifier of that.
-        let own = |id: &Uuid| OrganizationId::new(*id).is_ok_and(|id| self.organizations.contains_key(&id));
+        let own = |id: &Uuid| OrganizationId::new(*id).is_ok_and(|id| self.contains(id));
         let locations = self.organizations.values().flat_map(|place| place.locations.all.keys().map(|id| id.uuid()));
         organizations.chain(principals).chain(things).chain(locations.filter(move |id| !own(id)))
     }

@@ -152,7 +152,7 @@ impl CapabilityEvent {
         let id = match self {
             Self::Assigned { organization, .. } | Self::Withdrawn { organization, .. } => organization,
         };
-        let Some(organization) = tree.organizations.get_mut(id) else { return };
+        let Some(organization) = tree.organization_mut(*id) else { return };
         match self {
             Self::Assigned { capability, until, .. } => organization.capabilities.insert(capability.clone(), *until),
             Self::Withdrawn { capability, .. } => organization.capabilities.remove(capability),
@@ -174,7 +174,7 @@ impl OrganizationTree {
     /// Whether a capability is effective: assigned and unexpired at the organization and at
     /// every ancestor (LIC-6).
     pub fn is_capable(&self, organization: OrganizationId, capability: &CapabilityName, at: Timestamp) -> bool {
-        self.lacking(organization, capability, at).is_none() && self.organizations.contains_key(&organization)
+        self.lacking(organization, capability, at).is_none() && self.contains(organization)
     }
 
     /// The topmost organization on the path where a capability is not effective.

@@ -82,7 +82,7 @@ impl OrganizationTree {
 
     /// MEM-3: whether one who is no member of the root may be invited here.
     pub(crate) fn may_come_in(&self, organization: OrganizationId, key: &AddressKey) -> Result<(), InvitationError> {
-        let known = |person| self.members.contains_key(&(self.root(), person));
+        let known = |person| self.is_member(self.root(), person);
         if organization == self.root() || self.settings.straight_invitations || self.people_at(key).any(known) {
             Ok(())
         } else {
@@ -121,7 +121,7 @@ impl OrganizationTree {
         if suspended(organization) || suspended(self.root()) {
             return Err(InvitationError::Suspended { principal: by });
         }
-        let root_member = self.members.contains_key(&(self.root(), by));
+        let root_member = self.is_member(self.root(), by);
         if organization != self.root() && !self.settings.straight_invitations && !root_member {
             return Err(InvitationError::RootMembersOnly);
         }

@@ -248,7 +248,7 @@ impl Command for DeleteOrganization {
 
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), DeletionError> {
         let (tree, at, organization) = (scene.tree, scene.at, self.organization);
-        tree.find(organization)?;
+        tree.exists(organization)?;
         // DEL-1: not the organization one is acting from, nor one above it.
         match (scene.context.acting, scene.context.actor) {
             (Some(acting), _) if acting == organization || tree.is_ancestor(organization, acting) => {

@@ -229,7 +229,7 @@ impl Command for CreateOrganization {
         };
         // MEM-1: one who is named is of the root or of the parent; a person who is known in
         // another branch alone answers like one who does not exist (ERR-4).
-        let near = [tree.root(), self.parent].into_iter().any(|place| tree.members.contains_key(&(place, owner)));
+        let near = [tree.root(), self.parent].into_iter().any(|place| tree.is_member(place, owner));
         if !tree.is_user(owner) || !(near || scene.actor() == Some(owner)) {
             return Err(Precondition::NotFound { what: "user" }.into());
         }

@@ -10,6 +10,7 @@
 //! Who is in one is a [`Participant`]. Rules: GRP-1 to GRP-3, GRP-7.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
@@ -464,17 +465,17 @@ impl GroupEvent {
 impl OrganizationTree {
     /// A group.
     pub fn group(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(&id)
+        self.groups.get(&id).map(Arc::as_ref)
     }
 
     /// The groups that live in an organization.
     pub fn groups(&self, organization: OrganizationId) -> impl Iterator<Item = &Group> {
-        self.index.groups(organization).filter_map(|id| self.groups.get(&id))
+        self.index.groups(organization).filter_map(|id| self.group(id))
     }
 
     /// A group of that organization; one of another answers like one that does not exist.
     pub(crate) fn group_in(&self, organization: OrganizationId, id: GroupId) -> Result<&Group, Precondition> {
-        let group = self.groups.get(&id).filter(|group| group.organization == organization);
+        let group = self.group(id).filter(|group| group.organization == organization);
         group.ok_or(Precondition::NotFound { what: "group" })
     }
 

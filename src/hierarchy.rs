@@ -69,7 +69,9 @@ impl OrganizationTree {
 
     /// Whether `above` is an ancestor of `below`; an organization is none of its own.
     pub fn is_ancestor(&self, above: OrganizationId, below: OrganizationId) -> bool {
-        self.organizations.get(&below).is_some_and(|organization| organization.ancestors().contains(&above))
+        let dense = &self.index.dense;
+        let (above, below) = (dense.place(above.uuid()), dense.place(below.uuid()));
+        below.zip(above).is_some_and(|(below, above)| below.ancestors().contains(&above.row.number))
     }
 
     /// The lowest organization that both are in the subtree of.
@@ -80,7 +82,7 @@ impl OrganizationTree {
 
     /// Whether an organization and all its ancestors are active (HIE-10).
     pub fn is_active(&self, id: OrganizationId) -> bool {
-        self.organizations.contains_key(&id) && self.inactive_on_path(id).is_none()
+        self.contains(id) && self.inactive_on_path(id).is_none()
     }
 
     /// The topmost deactivated organization on the path.
@@ -97,8 +99,8 @@ impl OrganizationTree {
         let access = self.access().dormant(true);
         let views =
             |id| crate::Claim::new("organizations.view").is_ok_and(|claim| access.allows(principal, id, &claim, at));
-        self.organizations.contains_key(&id)
-            && (self.members.contains_key(&(id, principal))
+        self.contains(id)
+            && (self.is_member(id, principal)
                 || access.reaches(principal, id, at)
                 || self.ancestors(id).any(views))
     }

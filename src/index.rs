@@ -8,6 +8,7 @@
 mod derive;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
@@ -167,7 +168,7 @@ impl OrganizationTree {
         }
         self.index.slugs.insert(organization.slug().clone(), organization.id());
         self.index.dense.put_organization(&organization);
-        self.organizations.insert(organization.id(), organization);
+        self.organizations.insert(organization.id(), organization.into());
     }
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
@@ -179,14 +180,14 @@ impl OrganizationTree {
 
     /// Activates or deactivates an organization itself (HIE-10).
     pub(crate) fn set_active(&mut self, id: OrganizationId, active: bool) {
-        if let Some(organization) = self.organizations.get_mut(&id) {
+        if let Some(organization) = self.organizations.get_mut(&id).map(Arc::make_mut) {
             organization.active = active;
             self.index.dense.put_organization(organization);
         }
     }
 
     pub(crate) fn put_subscription(&mut self, subscription: Option<Subscription>) {
-        self.subscription = subscription;
+        self.subscription = subscription.map(Arc::new);
         self.index.dense.links_stand = self.links_window();
     }
 
@@ -198,6 +199,11 @@ impl OrganizationTree {
     pub(crate) fn drop_principal(&mut self, id: PrincipalId) {
         self.index.dense.set_known(id, false);
         self.principals.remove(&id);
+    }
+
+    /// To change what no index is made from.
+    pub(crate) fn organization_mut(&mut self, id: OrganizationId) -> Option<&mut Organization> {
+        self.organizations.get_mut(&id).map(Arc::make_mut)
     }
 
     fn unindex_organization(&mut self, old: &Organization) {
@@ -254,7 +260,7 @@ impl OrganizationTree {
         group.owners.iter().for_each(|owner| {
             self.index.owned_groups.insert((*owner, group.id));
         });
-        self.groups.insert(group.id, group);
+        self.groups.insert(group.id, group.into());
     }
 
     pub(crate) fn drop_group(&mut self, id: GroupId) {
@@ -272,35 +278,35 @@ impl OrganizationTree {
 
     /// Says anew what a group is called and gives.
     pub(crate) fn define_group(&mut self, id: GroupId, name: Name, gives: BTreeSet<Privilege>) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.get_mut(&id).map(Arc::make_mut) {
             (group.name, group.gives) = (name, gives);
             self.index.dense.put_group(&self.domain.catalog, group);
         }
     }
 
     pub(crate) fn add_participant(&mut self, id: GroupId, participant: Participant) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.get_mut(&id).map(Arc::make_mut) {
             group.members.insert(participant);
             self.index.dense.set_participant(id, participant, true);
         }
     }
 
     pub(crate) fn remove_participant(&mut self, id: GroupId, participant: Participant) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.get_mut(&id).map(Arc::make_mut) {
             group.members.remove(&participant);
             self.index.dense.set_participant(id, participant, false);
         }
     }
 
     pub(crate) fn add_group_owner(&mut self, id: GroupId, owner: PrincipalId) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.get_mut(&id).map(Arc::make_mut) {
             group.owners.insert(owner);
             self.index.owned_groups.insert((owner, id));
         }
     }
 
     pub(crate) fn remove_group_owner(&mut self, id: GroupId, owner: PrincipalId) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.get_mut(&id).map(Arc::make_mut) {
             group.owners.remove(&owner);
             self.index.owned_groups.remove(&(owner, id));
         }

@@ -236,7 +236,7 @@ impl Invite {
             return Err(InvitationError::TooManyPending { organization, cap, from: *from });
         }
         tree.room(organization, UsageLimit::PendingInvitations, at)?;
-        let seated = tree.people_at(key).any(|person| tree.members.contains_key(&(organization, person)));
+        let seated = tree.people_at(key).any(|person| tree.is_member(organization, person));
         let reserved = tree.invitations_to(key).any(|other| other.organization == organization && other.is_pending(at));
         if !seated && !reserved {
             tree.room(organization, UsageLimit::Seats, at)?;

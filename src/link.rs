@@ -105,7 +105,7 @@ impl Command for LinkGroup {
         let (link, source, group, target) = (self.link, self.source, self.group, self.target);
         tree.require(Feature::CrossOrganizationLinks, at)?;
         tree.group_in(source, group)?;
-        tree.find(target)?;
+        tree.exists(target)?;
         // GRP-4: a link runs from an ancestor to one of its descendants.
         if source == target {
             return Err(LinkError::ToItself { organization: source });

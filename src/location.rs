@@ -391,7 +391,7 @@ impl LocationEvent {
         if let Self::Defined { id, .. } = self {
             tree.used.insert(id.uuid());
         }
-        let Some(organization) = tree.organizations.get_mut(&self.organization()) else { return };
+        let Some(organization) = tree.organization_mut(self.organization()) else { return };
         let locations = &mut organization.locations;
         match self {
             Self::Defined { id, location, .. } => {

@@ -100,7 +100,7 @@ impl Command for AddMember {
         let (tree, at) = (scene.tree, scene.at);
         let (organization, principal) = (self.organization, self.principal);
         tree.require(Feature::UserManagement, at)?;
-        if tree.members.contains_key(&(organization, principal)) {
+        if tree.is_member(organization, principal) {
             return Err(MemberError::AlreadyMember { organization, principal });
         }
         match tree.principals.get(&principal) {
@@ -114,7 +114,7 @@ impl Command for AddMember {
                 return Err(Precondition::NotFound { what: "user or machine identity of the root" }.into());
             }
             // MEM-1: users and machine identities of the root are added below.
-            _ if organization != tree.root() && !tree.members.contains_key(&(tree.root(), principal)) => {
+            _ if organization != tree.root() && !tree.is_member(tree.root(), principal) => {
                 return Err(Precondition::NotFound { what: "user or machine identity of the root" }.into());
             }
             _ => {}
@@ -476,7 +476,12 @@ impl OrganizationTree {
 
     /// Whether one is a member who is not suspended: the one predicate for what counts.
     pub(crate) fn is_active_member(&self, organization: OrganizationId, principal: PrincipalId) -> bool {
-        self.members.get(&(organization, principal)).is_some_and(|member| !member.suspended)
+        self.index.dense.holding(organization, principal).is_some_and(|holding| !holding.is_suspended())
+    }
+
+    /// Whether one is a member, suspended or not.
+    pub(crate) fn is_member(&self, organization: OrganizationId, principal: PrincipalId) -> bool {
+        self.index.dense.holding(organization, principal).is_some()
     }
 
     pub(crate) fn member_of(
@@ -495,7 +500,7 @@ impl OrganizationTree {
             .pending_invitations(organization, at)
             .filter_map(|id| self.invitee(id))
             .map(|address| address.key())
-            .filter(|key| !self.people_at(key).any(|person| self.members.contains_key(&(organization, person))))
+            .filter(|key| !self.people_at(key).any(|person| self.is_member(organization, person)))
             .collect();
         users.saturating_add(newcomers.len())
     }

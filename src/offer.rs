@@ -108,7 +108,7 @@ impl Command for OfferAttachment {
         if self.side == OfferSide::Joining && organization != tree.root() {
             return Err(OfferError::NotRoot { organization });
         }
-        if tree.organizations.contains_key(&self.counterpart) {
+        if tree.contains(self.counterpart) {
             return Err(OfferError::SameTree { organization: self.counterpart });
         }
         let by = scene.actor().ok_or(Precondition::NotFound { what: "owner" })?;

@@ -180,7 +180,7 @@ rule_errors! {
 impl OnboardingEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
         let Self::Seeded { organization, seed, status } = self;
-        if let Some(organization) = tree.organizations.get_mut(organization) {
+        if let Some(organization) = tree.organization_mut(*organization) {
             organization.seeds.insert(seed.clone(), *status);
         }
     }

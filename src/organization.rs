@@ -303,7 +303,7 @@ impl OrganizationEvent {
                 tree.put_organization(Organization::new(*organization, ancestors, profile.clone(), commit.at));
             }
             Self::Edited { organization, profile } => {
-                if let Some(mut changed) = tree.organizations.get(organization).cloned() {
+                if let Some(mut changed) = tree.organization(*organization).cloned() {
                     let (retagged, above) = (changed.profile.tags != profile.tags, changed.ancestors.clone());
                     changed.profile = profile.clone();
                     tree.put_organization(changed);
@@ -345,17 +345,22 @@ impl OrganizationTree {
     /// An organization of this tree. One of another tree and one that does not exist answer
     /// alike (HIE-7).
     pub fn organization(&self, id: OrganizationId) -> Option<&Organization> {
-        self.organizations.get(&id)
+        self.organizations.get(&id).map(Arc::as_ref)
+    }
+
+    /// Whether there is such an organization.
+    pub(crate) fn contains(&self, id: OrganizationId) -> bool {
+        self.index.dense.place(id.uuid()).is_some_and(|place| place.row.is_there())
     }
 
     /// Every organization, in the order of their identifiers.
     pub fn organizations(&self) -> impl Iterator<Item = &Organization> {
-        self.organizations.values()
+        self.organizations.values().map(Arc::as_ref)
     }
 
     /// The organization with this slug (HIE-8).
     pub fn by_slug(&self, slug: &Slug) -> Option<&Organization> {
-        self.organizations.get(self.index.slugs.get(slug)?)
+        self.organization(*self.index.slugs.get(slug)?)
     }
 
     /// What an organization is for, if it was said.
@@ -367,7 +372,11 @@ impl OrganizationTree {
     }
 
     pub(crate) fn find(&self, id: OrganizationId) -> Result<&Organization, Precondition> {
-        self.organizations.get(&id).ok_or(Precondition::NotFound { what: "organization" })
+        self.organization(id).ok_or(Precondition::NotFound { what: "organization" })
+    }
+
+    pub(crate) fn exists(&self, id: OrganizationId) -> Result<(), Precondition> {
+        if self.contains(id) { Ok(()) } else { Err(Precondition::NotFound { what: "organization" }) }
     }
 
     /// HIE-2: the number of levels is limited.
@@ -402,7 +411,7 @@ impl OrganizationTree {
         let subtree: Vec<OrganizationId> = self.subtree(organization).collect();
         let cut = self.organizations.get(&organization).map_or(0, |top| top.ancestors.len());
         for id in subtree {
-            let Some(mut moved) = self.organizations.get(&id).cloned() else { continue };
+            let Some(mut moved) = self.organization(id).cloned() else { continue };
             moved.ancestors = above.iter().chain(moved.ancestors.iter().skip(cut)).copied().collect();
             self.put_organization(moved);
         }

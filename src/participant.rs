@@ -189,7 +189,7 @@ impl OrganizationTree {
         while let Some(next) = waiting.pop() {
             for outer in self.groups_holding(Participant::Group(next)) {
                 if seen.insert(outer) {
-                    found.extend(self.groups.get(&outer));
+                    found.extend(self.group(outer));
                     waiting.push(outer);
                 }
             }

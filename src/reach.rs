@@ -181,13 +181,11 @@ impl OrganizationTree {
         target: OrganizationId,
         terms: &'a LinkTerms,
     ) -> impl Iterator<Item = OrganizationId> + 'a {
-        let level = self.level(target).unwrap_or_default();
-        let near = move |id: &OrganizationId| match terms.reach {
-            Reach::Target => *id == target,
-            Reach::Children => self.level(*id).is_some_and(|other| other <= level.saturating_add(1)),
-            Reach::Subtree => true,
-        };
-        self.subtree(target).filter(near).filter(|id| !self.is_excluded(terms, *id))
+        let here = self.contains(target).then_some(target);
+        let children = (terms.reach == Reach::Children).then(|| self.children(target));
+        let below = (terms.reach == Reach::Subtree).then(|| self.descendants(target));
+        let below = children.into_iter().flatten().chain(below.into_iter().flatten());
+        here.into_iter().chain(below).filter(|id| !self.is_excluded(terms, *id))
     }
 
     /// GRP-8: exclusions always win, over everything below them too.

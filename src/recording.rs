@@ -135,7 +135,7 @@ rule_errors! {
 impl RecordingEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
         let (Self::Governed { organization: id, .. } | Self::HoldSet { organization: id, .. }) = self;
-        let Some(organization) = tree.organizations.get_mut(id) else { return };
+        let Some(organization) = tree.organization_mut(*id) else { return };
         match self {
             Self::Governed { policy, .. } => organization.recordings = policy.clone(),
             Self::HoldSet { hold, .. } => organization.legal_hold = *hold,

@@ -134,7 +134,7 @@ impl OrganizationTree {
         new_parent: OrganizationId,
         at: Timestamp,
     ) -> Result<Preflight, RelocationError> {
-        self.find(new_parent)?;
+        self.exists(new_parent)?;
         let Some(old_parent) = self.find(organization)?.parent() else {
             return Err(RelocationError::IsRoot { organization });
         };

@@ -241,7 +241,7 @@ impl SettingEvent {
         let (Self::Set { organization: id, .. }
         | Self::Cleared { organization: id, .. }
         | Self::LockSet { organization: id, .. }) = self;
-        let Some(organization) = tree.organizations.get_mut(id) else { return };
+        let Some(organization) = tree.organization_mut(*id) else { return };
         match self {
             Self::Set { key, value, .. } => {
                 let locked = organization.settings.get(key).is_some_and(|setting| setting.locked);

@@ -143,7 +143,7 @@ impl Command for RequestSupport {
 
     fn decide(&self, scene: &mut Scene<'_>) -> Result<Timestamp, SupportError> {
         let (tree, at, organization, support) = (scene.tree, scene.at, self.organization, self.support);
-        tree.find(organization)?;
+        tree.exists(organization)?;
         tree.fresh(support.uuid())?;
         let Actor::Operator(engineer) = scene.context.actor else { return Err(SupportError::NotAnEngineer) };
         if tree.principal(engineer).is_some() {

@@ -115,7 +115,7 @@ impl TransferEvent {
             Self::Arrived { under, branch, former } => {
                 let above = under.map_or_else(|| [].into(), |parent| tree.path_to(parent));
                 tree.graft(branch, &above);
-                if let Some(top) = branch.top().and_then(|top| tree.organizations.get_mut(&top)) {
+                if let Some(top) = branch.top().and_then(|top| tree.organization_mut(top)) {
                     top.former = *former;
                 }
             }
@@ -264,7 +264,7 @@ impl OrganizationTree {
         new_parent: OrganizationId,
         at: Timestamp,
     ) -> Result<Preflight, RelocationError> {
-        self.find(new_parent)?;
+        self.exists(new_parent)?;
         other.find(other.root())?;
         let mut found = self.placement_obstacles(new_parent, other.depth(), at);
         // HIE-5: every reason at once.

@@ -58,12 +58,12 @@ pub struct OrganizationTree {
     pub(crate) version: Version,
     pub(crate) at: Timestamp,
     pub(crate) settings: TreeSettings,
-    pub(crate) subscription: Option<Subscription>,
-    pub(crate) organizations: OrdMap<OrganizationId, Organization>,
+    pub(crate) subscription: Option<Arc<Subscription>>,
+    pub(crate) organizations: OrdMap<OrganizationId, Arc<Organization>>,
     pub(crate) principals: OrdMap<PrincipalId, Principal>,
     pub(crate) members: OrdMap<(OrganizationId, PrincipalId), Member>,
     pub(crate) roles: OrdMap<RoleId, Role>,
-    pub(crate) groups: OrdMap<GroupId, Group>,
+    pub(crate) groups: OrdMap<GroupId, Arc<Group>>,
     pub(crate) links: OrdMap<LinkId, Link>,
     pub(crate) invitations: OrdMap<InvitationId, Invitation>,
     pub(crate) projects: OrdMap<ProjectId, Project>,
@@ -246,7 +246,7 @@ impl OrganizationTree {
             // ERR-4: it is told of those that the actor sees; the others answer as not there.
             let seen = |id: &OrganizationId| scene.actor().is_none_or(|actor| self.sees(actor, *id, scene.at));
             let mut inactive =
-                named.into_iter().flatten().filter(|id| self.organizations.contains_key(id) && !self.is_active(*id));
+                named.into_iter().flatten().filter(|id| self.contains(*id) && !self.is_active(*id));
             let inactive = inactive.find(seen);
             if let Some(organization) = inactive {
                 return Err(rule(Precondition::Inactive { organization }));

@@ -10,8 +10,9 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use serde::{Deserialize, Serialize};
 
-use super::catalog::{AccessKind, ClaimDeclaration};
+use super::catalog::{AccessKind, Catalog, ClaimDeclaration};
 use super::claim::Claim;
+use super::dense::row::Holding;
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::event::Version;
 use crate::grant::{Grant, lasts};
@@ -19,7 +20,6 @@ use crate::group::Group;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
 use crate::link::Link;
 use crate::participant::Participant;
-use crate::principal::Principal;
 use crate::reach::LinkGives;
 use crate::role::Privilege;
 use crate::support::Support;
@@ -237,14 +237,17 @@ impl<'a> Access<'a> {
         until: Option<Timestamp>,
         at: Timestamp,
     ) -> ClaimSet {
-        let mut held = ClaimSet::new();
+        let mut lacking = wanted.without(&self.held_for_good(principal, organization));
+        if lacking.is_empty() {
+            return lacking;
+        }
         let _: ControlFlow<()> = self.visit(principal, organization, at, &mut |_| {}, &mut |route| {
             if lasts(route.until, until) {
-                held.extend(&self.expand(&route.gives, organization));
+                lacking = lacking.without(&self.expand(&route.gives, organization));
             }
-            Continue(())
+            if lacking.is_empty() { Break(()) } else { Continue(()) }
         });
-        wanted.without(&held)
+        lacking
     }
 
     /// Whether a group that is active in an organization at `at` counts a principal there among
@@ -319,15 +322,16 @@ impl<'a> Access<'a> {
                 each(Route { gives: Gives::Support(support), chain: &[], until: window.end() })?;
             }
         }
-        if matches!(tree.principal(principal), None | Some(Principal::Erased)) {
+        if !self.index().standing(principal.uuid()).is_some_and(|standing| standing.is_known()) {
             return Continue(());
         }
-        let member = tree.members.get(&(organization, principal));
+        let holding = self.index().holding(organization, principal);
         // MEM-7: a suspended user is denied there, whatever the path.
-        if !self.suspended && member.is_some_and(|member| member.suspended) {
+        if !self.suspended && holding.is_some_and(Holding::is_suspended) {
             return Continue(());
         }
-        for grant in member.into_iter().flat_map(|member| member.grants()) {
+        let held = holding.filter(|holding| holding.set() != Some(Catalog::NOTHING));
+        for grant in held.into_iter().flat_map(|_| tree.grants_of(organization, principal)) {
             edge(grant.window);
             if grant.window.contains(at) {
                 each(Self::direct(grant))?;
@@ -351,7 +355,7 @@ impl<'a> Access<'a> {
         let tree = self.tree;
         let path: Vec<OrganizationId> = tree.path(organization).collect();
         let counts = |home: OrganizationId| {
-            tree.members.get(&(home, principal)).is_some_and(|member| self.suspended || !member.suspended)
+            self.index().holding(home, principal).is_some_and(|holding| self.suspended || !holding.is_suspended())
         };
         let direct = tree.groups_holding(Participant::Principal(principal));
         let direct = direct.filter(|id| tree.groups.get(id).is_some_and(|group| counts(group.organization)));

@@ -88,6 +88,21 @@ impl<'a> Access<'a> {
         held
     }
 
+    /// What a principal holds there directly and without an end, as rows have it.
+    pub(super) fn held_for_good(&self, principal: PrincipalId, organization: OrganizationId) -> ClaimSet {
+        let mut held = ClaimSet::new();
+        if let Some((principal, place)) = self.find(principal, organization)
+            && principal.is_known()
+            && self.answers(place)
+            && let Some(holding) = principal.holding(place.number())
+            && (self.suspended || !holding.is_suspended())
+            && let Some(set) = holding.set()
+        {
+            self.extend_by(&mut held, set, place);
+        }
+        held
+    }
+
     fn extend_by(&self, held: &mut ClaimSet, set: u32, place: Place<'_>) {
         let (catalog, index) = (self.tree.catalog(), self.index());
         held.extend(&index.sets.claims(catalog, set));

@@ -11,7 +11,7 @@ use super::body::{Body, GroupRow, Instant, LinkRow, MemberRow, Number, Organizat
 use crate::event::Version;
 use crate::grant::Grant;
 use crate::group::Group;
-use crate::id::{InvalidId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, InvalidId, OrganizationId, PrincipalId};
 use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
@@ -106,7 +106,7 @@ pub(super) fn tree(
         version,
         at: instant(body.at)?,
         settings: things.settings,
-        subscription: things.subscription,
+        subscription: things.subscription.map(Arc::new),
         organizations: rows(body.organizations, |row| reader.organization(row))?,
         principals: rows(body.principals, |row| reader.principal(row))?,
         members: reader.members(body.members)?,
@@ -159,7 +159,7 @@ impl Reader {
         })
     }
 
-    fn organization(&self, row: OrganizationRow<'_>) -> Result<(OrganizationId, Organization), SnapshotError> {
+    fn organization(&self, row: OrganizationRow<'_>) -> Result<(OrganizationId, Arc<Organization>), SnapshotError> {
         let id = self.ids.id(row.id)?;
         let profile = Profile {
             name: text(row.name)?,
@@ -206,7 +206,7 @@ impl Reader {
             legal_hold: *legal_hold,
             former: *former,
         };
-        Ok((id, organization))
+        Ok((id, organization.into()))
     }
 
     fn principal(&self, (id, row): (Number, PrincipalRow)) -> Result<(PrincipalId, Principal), SnapshotError> {
@@ -230,7 +230,7 @@ impl Reader {
         Ok(members)
     }
 
-    fn group(&self, row: &GroupRow<'_>) -> Result<(crate::id::GroupId, Group), SnapshotError> {
+    fn group(&self, row: &GroupRow<'_>) -> Result<(GroupId, Arc<Group>), SnapshotError> {
         let id = self.ids.id(row.id)?;
         let principals = row.principals.iter().map(|number| self.ids.id(*number).map(Participant::Principal));
         let nested = row.groups.iter().map(|number| self.ids.id(*number).map(Participant::Group));
@@ -242,7 +242,7 @@ impl Reader {
             owners: self.ids.all(&row.owners)?,
             members: principals.chain(nested).collect::<Result<_, _>>()?,
         };
-        Ok((id, group))
+        Ok((id, group.into()))
     }
 
     fn link(&self, row: &LinkRow) -> Result<(crate::id::LinkId, Link), SnapshotError> {

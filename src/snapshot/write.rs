@@ -125,7 +125,7 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         state: _,
     } = tree;
     let mut writer = Writer::of(used);
-    let locations = organizations.values().map(own_locations).collect::<Result<Vec<_>, _>>()?;
+    let locations = organizations.values().map(|of| own_locations(of)).collect::<Result<Vec<_>, _>>()?;
     let first = organizations.values().next();
     let places = organizations.values().zip(&locations).zip(std::iter::repeat(first).flatten());
     let places = places.map(|((of, locations), first)| writer.organization(of, locations, first));
@@ -138,7 +138,7 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
     let things = json(&Things {
         defaults: TreeSettings::of(&domain.rules),
         settings: settings.clone(),
-        subscription: subscription.clone(),
+        subscription: subscription.as_deref().cloned(),
         roles: roles.values().cloned().collect(),
         invitations: invitations.values().cloned().collect(),
         projects: projects.values().cloned().collect(),

@@ -15,6 +15,7 @@ pub(crate) mod trie;
 mod words;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use smallvec::SmallVec;
@@ -157,7 +158,7 @@ impl DenseIndex {
         &mut self,
         catalog: &Catalog,
         members: &OrdMap<(OrganizationId, PrincipalId), Member>,
-        groups: &OrdMap<GroupId, Group>,
+        groups: &OrdMap<GroupId, Arc<Group>>,
     ) {
         let mut edges: Vec<(PrincipalId, Edge)> = Vec::with_capacity(members.len());
         // They come by organization, of which each is looked up once.
@@ -268,7 +269,7 @@ impl DenseIndex {
         self.set_active(link.target, group, here);
         let target = self.number(link.target);
         let changes = self.above.get(target).is_some_and(|row| row.reaching(group) != below);
-        if let Some(row) = self.above.get_mut(target).filter(|_| changes) {
+        if changes && let Some(row) = self.above.get_mut(target) {
             let before = row.set_reaching(group, below);
             adjust(&mut self.reaching, before, below.is_some());
         }
@@ -333,6 +334,12 @@ impl DenseIndex {
             (standing, at) = (who.find(principal)?, place.find(organization)?);
         }
         Some((standing.standing(&self.lists), at.place(&self.lists)))
+    }
+
+    /// What a member holds in an organization; none if they are no member there.
+    pub(crate) fn holding(&self, organization: OrganizationId, principal: PrincipalId) -> Option<Holding> {
+        let (standing, place) = self.rows(principal.uuid(), organization.uuid())?;
+        standing.holding(place.row.number)
     }
 
     /// The organizations that a principal is a member of, sorted.
