@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::OrdSet;
+use crate::ordered::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -425,7 +425,7 @@ impl GroupEvent {
                 organization: *organization,
                 name: name.clone(),
                 gives: gives.clone(),
-                owners: OrdSet::unit(*owner),
+                owners: [*owner].into_iter().collect(),
                 members: OrdSet::new(),
             }),
             Self::Defined { group, name, gives, .. } => tree.define_group(*group, name.clone(), gives.clone()),

@@ -10,7 +10,7 @@ mod derive;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use crate::ordered::{OrdMap, OrdSet};
 
 use crate::access::dense::DenseIndex;
 use crate::address::{Address, AddressKey};
@@ -410,7 +410,10 @@ impl OrganizationTree {
         // SUP-1, HIE-7: an engineer of the operator's never becomes a user of the tree.
         self.used.insert(support.engineer.uuid());
         self.belongs(support.organization, Belonging::Support(support.id));
-        self.index.supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
+        let place = (support.engineer, support.organization);
+        let mut all = self.index.supported.get(&place).cloned().unwrap_or_default();
+        all.insert(support.id);
+        self.index.supported.insert(place, all);
         self.index.dense.set_engineer(support.engineer, true);
         self.supports.insert(support.id, support);
     }

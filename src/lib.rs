@@ -89,6 +89,7 @@ mod name;
 mod obstacle;
 mod offer;
 mod onboarding;
+mod ordered;
 mod organization;
 mod participant;
 mod person;

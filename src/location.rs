@@ -17,6 +17,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -134,7 +135,8 @@ pub struct Location {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Locations {
     pub(crate) default: LocationId,
-    pub(crate) all: BTreeMap<LocationId, Location>,
+    /// Nearly always one, and close together.
+    pub(crate) all: LiteMap<LocationId, Location>,
     pub(crate) pins: BTreeMap<AgentId, LocationId>,
 }
 
@@ -143,7 +145,9 @@ impl Locations {
     pub(crate) fn of(organization: OrganizationId, name: &Name) -> Self {
         let default = LocationId::default_of(organization);
         let location = Location { name: name.clone(), kind: LocationKind::Logical, subnets: BTreeSet::new() };
-        Self { default, all: BTreeMap::from([(default, location)]), pins: BTreeMap::new() }
+        let mut all = LiteMap::with_capacity(1);
+        all.insert(default, location);
+        Self { default, all, pins: BTreeMap::new() }
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! Rules: MEM-5.
 
-use imbl::OrdSet;
+use crate::ordered::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};

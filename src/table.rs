@@ -1,6 +1,6 @@
 //! Rows of an ordered map whose keys are pairs.
 
-use imbl::OrdMap;
+use crate::ordered::OrdMap;
 
 use crate::id::Bounds;
 

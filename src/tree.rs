@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use crate::ordered::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use crate::access::evaluate::Access;

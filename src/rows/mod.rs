@@ -31,7 +31,7 @@ mod table;
 
 use std::collections::BTreeMap;
 
-use imbl::{OrdMap, OrdSet, ordmap, ordset};
+use crate::ordered::{Difference, OrdMap, OrdSet};
 
 use crate::event::Changes;
 use crate::tree::{Domain, OrganizationTree, OutOfOrder};
@@ -131,11 +131,11 @@ impl RowChanges {
         after: &OrdMap<K, V>,
         rows: impl Fn(&K, &V) -> Vec<Row>,
     ) {
-        for item in before.diff(after) {
-            match item {
-                ordmap::DiffItem::Add(key, value) => self.written.extend(rows(key, value)),
-                ordmap::DiffItem::Remove(key, value) => self.gone.extend(rows(key, value)),
-                ordmap::DiffItem::Update { old, new } => self.settle(rows(old.0, old.1), rows(new.0, new.1)),
+        for difference in before.differences(after) {
+            match difference {
+                Difference::New(key, value) => self.written.extend(rows(key, value)),
+                Difference::Gone(key, value) => self.gone.extend(rows(key, value)),
+                Difference::Changed { key, old, new } => self.settle(rows(key, old), rows(key, new)),
             }
         }
     }
@@ -149,16 +149,14 @@ impl RowChanges {
         set: impl Fn(&V) -> &OrdSet<M>,
         row: impl Fn(&K, &M) -> Row,
     ) {
-        for item in before.diff(after) {
-            match item {
-                ordmap::DiffItem::Add(key, value) => self.written.extend(set(value).iter().map(|one| row(key, one))),
-                ordmap::DiffItem::Remove(key, value) => self.gone.extend(set(value).iter().map(|one| row(key, one))),
-                ordmap::DiffItem::Update { old, new } => {
-                    for item in set(old.1).diff(set(new.1)) {
-                        match item {
-                            ordset::DiffItem::Add(one) => self.written.push(row(new.0, one)),
-                            ordset::DiffItem::Remove(one) => self.gone.push(row(new.0, one)),
-                        }
+        for difference in before.differences(after) {
+            match difference {
+                Difference::New(key, value) => self.written.extend(set(value).iter().map(|one| row(key, one))),
+                Difference::Gone(key, value) => self.gone.extend(set(value).iter().map(|one| row(key, one))),
+                Difference::Changed { key, old, new } => {
+                    for (one, is_in) in set(old).differences(set(new)) {
+                        let rows = if is_in { &mut self.written } else { &mut self.gone };
+                        rows.push(row(key, one));
                     }
                 }
             }

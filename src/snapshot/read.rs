@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use crate::ordered::{OrdMap, OrdSet};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use imbl::OrdSet;
+use crate::ordered::OrdSet;
 use serde::Serialize;
 use uuid::Uuid;
 

@@ -17,7 +17,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use crate::ordered::OrdMap;
 use smallvec::SmallVec;
 use uuid::Uuid;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-const BITS: u32 = 6;
+const BITS: u32 = 7;
 const WIDTH: usize = 1 << BITS;
 const MASK: u32 = (1 << BITS) - 1;
 
-/// The place of a number among 64.
+/// The place of a number among 128.
 #[inline]
 fn place(number: u32) -> usize {
     usize::try_from(number & MASK).unwrap_or_default()
@@ -23,7 +23,7 @@ pub(crate) struct Paged<T> {
 
 #[derive(Clone, Debug)]
 enum Node<T> {
-    /// At most 64 rows; those at the end are not in use yet.
+    /// at most 128 rows; those at the end are not in use yet.
     Page(Arc<[T]>),
     Branch(Arc<[Node<T>]>),
 }

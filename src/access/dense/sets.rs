@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use crate::ordered::OrdMap;
 use smallvec::SmallVec;
 
 use super::paged::Paged;

@@ -27,17 +27,17 @@ pub(crate) struct Trie<R> {
     root: Node<R>,
 }
 
-/// A table that is probed in order, or 32 of them chosen by five bits of the hash.
+/// A table that is probed in order, or 128 of them chosen by seven bits of the hash.
 #[derive(Clone, Debug)]
 enum Node<R> {
     Table { used: u32, rows: Arc<[R]> },
     Branch(Arc<[Node<R>; CHILDREN]>),
 }
 
-const BITS: u32 = 5;
+const BITS: u32 = 7;
 const CHILDREN: usize = 1 << BITS;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
-const DEEPEST: u32 = 30;
+const DEEPEST: u32 = 21;
 
 /// The hash of an identifier. It is the same in every process, so that a replay is a replay.
 #[inline]

@@ -1,0 +1,84 @@
+//! Entries one after the other.
+
+use std::slice;
+
+use smallvec::SmallVec;
+
+use super::{Entries, Node, node_of};
+
+/// The entries of a map in order.
+pub(crate) struct Iter<'a, K, V> {
+    /// What is still to come of each branch on the way.
+    nodes: SmallVec<[slice::Iter<'a, (K, Node<K, V>)>; 8]>,
+    entries: slice::Iter<'a, (K, V)>,
+}
+
+fn rest<K, T>(entries: &Entries<K, T>, from: usize) -> slice::Iter<'_, (K, T)> {
+    entries.get(from..).unwrap_or_default().iter()
+}
+
+impl<'a, K, V> Iter<'a, K, V> {
+    pub(super) fn all(root: &'a Node<K, V>) -> Self {
+        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter() };
+        iter.enter(root);
+        iter
+    }
+
+    /// From where a key would be on, without those that are `before`.
+    pub(super) fn starting(root: &'a Node<K, V>, start: &K, before: impl Fn(&K) -> bool) -> Self
+    where
+        K: Ord,
+    {
+        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter() };
+        let mut node = root;
+        loop {
+            match node {
+                Node::Branch(nodes) => {
+                    let mut nodes = rest(nodes, node_of(nodes, start));
+                    let Some((_, next)) = nodes.next() else { return iter };
+                    iter.nodes.push(nodes);
+                    node = next;
+                }
+                Node::Leaf(entries) => {
+                    iter.entries = rest(entries, entries.partition_point(|(key, _)| before(key)));
+                    return iter;
+                }
+            }
+        }
+    }
+
+    /// Goes down to the first leaf of a node.
+    fn enter(&mut self, mut node: &'a Node<K, V>) {
+        loop {
+            match node {
+                Node::Branch(nodes) => {
+                    let mut nodes = nodes.iter();
+                    let Some((_, next)) = nodes.next() else { return };
+                    self.nodes.push(nodes);
+                    node = next;
+                }
+                Node::Leaf(entries) => {
+                    self.entries = entries.iter();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl<'a, K, V> Iterator for Iter<'a, K, V> {
+    type Item = (&'a K, &'a V);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, value)) = self.entries.next() {
+                return Some((key, value));
+            }
+            match self.nodes.last_mut()?.next() {
+                Some((_, node)) => self.enter(node),
+                None => drop(self.nodes.pop()),
+            }
+        }
+    }
+}
