@@ -7,9 +7,7 @@ use crate::ordered::{OrdMap, OrdSet};
 
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
-use crate::id::{GroupId, OrganizationId};
-use crate::link::Link;
-use crate::principal::Principal;
+use crate::id::OrganizationId;
 use crate::tree::OrganizationTree;
 
 impl Index {
@@ -22,41 +20,24 @@ impl Index {
         for support in tree.supports.values() {
             supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
         }
-        let mut links: Vec<_> = tree.links.values().map(|link| ((link.group, link.target), link)).collect();
-        links.sort_unstable_by_key(|(place, _)| *place);
         let mut index = Self {
             children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
             slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
             belongings: belongings(tree),
             owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
-            link_at: links.iter().map(|(place, link)| (*place, link.id)).collect(),
+            link_at: sorted_map(tree.links.values().map(|link| ((link.group, link.target), link.id))),
             tokens: sorted_map(invitations().flat_map(|sent| sent.tokens().map(|token| (token, sent.id)))),
             sendings: sorted(invitations().flat_map(|sent| sent.sendings.iter().map(|sending| (sending.at, sent.id)))),
             supported: supported.into_iter().collect(),
             addresses: sorted(
                 tree.records.iter().filter_map(|(key, record)| Some((address_of(record)?.clone(), *key))),
             ),
-            dense: DenseIndex::default(),
+            dense: DenseIndex::derive(tree),
         };
-        index.dense.links_stand = tree.links_window();
-        organizations().for_each(|organization| index.dense.put_organization(organization));
-        for (id, principal) in &tree.principals {
-            index.dense.set_known(*id, *principal != Principal::Erased);
+        for (engineer, _) in index.supported.keys() {
+            index.dense.set_engineer(*engineer, true);
         }
-        index.dense.put_members(&tree.domain.catalog, &tree.members, &tree.groups);
-        index.derive_things(tree, &links);
         index
-    }
-
-    /// The rows of roles, groups, links, which come by group and target, and support access.
-    fn derive_things(&mut self, tree: &OrganizationTree, links: &[((GroupId, OrganizationId), &Link)]) {
-        let (catalog, dense) = (&tree.domain.catalog, &mut self.dense);
-        tree.roles.values().for_each(|role| dense.put_role(catalog, role));
-        tree.groups.values().for_each(|group| dense.put_group(catalog, group));
-        links.iter().for_each(|(_, link)| dense.put_link(catalog, link));
-        for (engineer, _) in self.supported.keys() {
-            dense.set_engineer(*engineer, true);
-        }
     }
 }
 

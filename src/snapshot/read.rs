@@ -219,15 +219,13 @@ impl Reader {
     }
 
     fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<Members, SnapshotError> {
-        let mut members = OrdMap::new();
-        for (place, rows) in places {
-            let place = self.ids.id(place)?;
-            for MemberRow { principal, since, suspended, grants } in rows {
-                let grants = numbered(&self.grants, grants)?.clone();
-                members.insert((place, self.ids.id(principal)?), Member { since: instant(since)?, suspended, grants });
-            }
-        }
-        Ok(members)
+        let rows = places.into_iter().flat_map(|(place, rows)| rows.into_iter().map(move |row| (place, row)));
+        rows.map(|(place, MemberRow { principal, since, suspended, grants })| {
+            let member =
+                Member { since: instant(since)?, suspended, grants: numbered(&self.grants, grants)?.clone() };
+            Ok(((self.ids.id(place)?, self.ids.id(principal)?), member))
+        })
+        .collect()
     }
 
     fn group(&self, row: &GroupRow<'_>) -> Result<(GroupId, Arc<Group>), SnapshotError> {

@@ -6,6 +6,7 @@
 //! derived from the state by the methods here alone, and never stored.
 
 mod check;
+mod derive;
 pub(crate) mod organization;
 mod paged;
 pub(crate) mod principal;
@@ -15,15 +16,13 @@ pub(crate) mod trie;
 mod words;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crate::ordered::OrdMap;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
 use self::organization::{OrganizationRow, Place};
 use self::paged::Paged;
-use self::principal::{Edge, PrincipalRow, Standing};
+use self::principal::{PrincipalRow, Standing};
 use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, Way};
 use self::sets::Sets;
 use self::trie::{Numbered, Row, Trie, hash};
@@ -153,40 +152,6 @@ impl DenseIndex {
         (!timed).then(|| self.set(catalog, grants.iter().map(|grant| &grant.privilege)))
     }
 
-    /// Puts in all members of a tree, and who is in which group. Each row is written once.
-    pub(crate) fn put_members(
-        &mut self,
-        catalog: &Catalog,
-        members: &OrdMap<(OrganizationId, PrincipalId), Member>,
-        groups: &OrdMap<GroupId, Arc<Group>>,
-    ) {
-        let mut edges: Vec<(PrincipalId, Edge)> = Vec::with_capacity(members.len());
-        // They come by organization, of which each is looked up once.
-        let mut last = None;
-        for ((organization, principal), member) in members {
-            let known = last.filter(|(id, _)| id == organization);
-            let (_, place) = known.unwrap_or_else(|| (*organization, self.number(*organization)));
-            last = Some((*organization, place));
-            let holding = Holding::new(self.held(catalog, &member.grants), member.suspended);
-            edges.push((*principal, Edge::Held(place, holding)));
-        }
-        for group in groups.values() {
-            for participant in &group.members {
-                match participant.principal() {
-                    Some(principal) => edges.push((principal, Edge::In(self.groups.number(group.id.uuid())))),
-                    None => self.set_participant(group.id, *participant, true),
-                }
-            }
-        }
-        edges.sort_unstable();
-        for row in edges.chunk_by(|(one, _), (other, _)| one == other) {
-            let Some((principal, _)) = row.first() else { continue };
-            if let Some(of) = self.principals.edit(principal.uuid()) {
-                of.set_all(&mut self.lists, row.iter().map(|(_, edge)| *edge));
-            }
-        }
-    }
-
     pub(crate) fn drop_member(&mut self, organization: OrganizationId, principal: PrincipalId) {
         self.set_holding(organization, principal, None);
     }
@@ -244,6 +209,12 @@ impl DenseIndex {
     }
 
     pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) {
+        let (here, below) = self.bonds_of(catalog, link);
+        self.set_link(link, Some(here), below);
+    }
+
+    /// How a link is active at its target, and how it reaches further down.
+    fn bonds_of(&mut self, catalog: &Catalog, link: &Link) -> (Way, Option<Bond>) {
         let terms = &link.terms;
         let given = match &terms.gives {
             LinkGives::Inherit if terms.makes_owners => Way::MakesOwners,
@@ -257,7 +228,7 @@ impl DenseIndex {
         let here = if plain && (terms.future || link.present.contains(&link.target)) { given } else { Way::Ask };
         let below = if plain && terms.future { given } else { Way::Ask };
         let reach = Bond { way: below, children_only: terms.reach == Reach::Children };
-        self.set_link(link, Some(here), (terms.reach != Reach::Target).then_some(reach));
+        (here, (terms.reach != Reach::Target).then_some(reach))
     }
 
     pub(crate) fn drop_link(&mut self, link: &Link) {
@@ -268,6 +239,10 @@ impl DenseIndex {
         let group = self.groups.number(link.group.uuid());
         self.set_active(link.target, group, here);
         let target = self.number(link.target);
+        self.set_reaching(target, group, below);
+    }
+
+    fn set_reaching(&mut self, target: u32, group: u32, below: Option<Bond>) {
         let changes = self.above.get(target).is_some_and(|row| row.reaching(group) != below);
         if changes && let Some(row) = self.above.get_mut(target) {
             let before = row.set_reaching(group, below);

@@ -155,6 +155,14 @@ impl OrganizationRow {
         self.set_edges(lists, &edges);
     }
 
+    /// Says of all groups that are linked how they are active, sorted; none was before.
+    pub(super) fn set_all_active(&mut self, lists: &mut Lists, all: impl Iterator<Item = (u32, Way)>) {
+        let active: SmallVec<_> = all.map(|(group, way)| (group, Bond { way, children_only: false })).collect();
+        self.among = active.iter().fold(self.among, |among, (group, _)| among | mark_of(*group));
+        let ancestors = SmallVec::from_slice(self.place(lists).ancestors());
+        self.set_edges(lists, &Edges { ancestors, active });
+    }
+
     fn set_edges(&mut self, lists: &mut Lists, edges: &Edges) {
         if self.is(FAR) {
             lists.set(self.group, edges.far());

@@ -143,6 +143,7 @@ impl PrincipalRow {
         let mut edges = Edges::default();
         for edge in all {
             match edge {
+                Edge::Known => self.set_known(true),
                 Edge::Held(place, Holding::NOTHING) => edges.bare.push(place),
                 Edge::Held(place, holding) => edges.held.push((place, holding)),
                 Edge::In(group) => edges.groups.push(group),
@@ -274,6 +275,8 @@ fn held_far(far: &[u32], organization: u32) -> Option<Holding> {
 /// One thing that a row says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Edge {
+    /// That they are known to the tree and not erased.
+    Known,
     /// That they are a member of an organization, and what they hold there.
     Held(u32, Holding),
     /// That they are in a group.

@@ -30,7 +30,7 @@ pub(crate) struct Trie<R> {
 /// A table that is probed in order, or 128 of them chosen by seven bits of the hash.
 #[derive(Clone, Debug)]
 enum Node<R> {
-    Table { used: u32, rows: Arc<[R]> },
+    Table { used: usize, rows: Arc<[R]> },
     Branch(Arc<[Node<R>; CHILDREN]>),
 }
 
@@ -162,7 +162,39 @@ impl<R: Row> Trie<R> {
     }
 }
 
+/// Rows of which no two have the same identifier.
+impl<R: Row> FromIterator<R> for Trie<R> {
+    fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
+        let mut rows: Vec<R> = rows.into_iter().collect();
+        // Those that share a table, and all tables of a branch, come one after the other.
+        rows.sort_by_cached_key(|row| hash(row.id()).reverse_bits());
+        Self { root: Node::of(&rows, 0) }
+    }
+}
+
 impl<R: Row> Node<R> {
+    /// A node of these rows, which come in the order of their branches.
+    fn of(rows: &[R], depth: u32) -> Self {
+        let others = rows.len().saturating_sub(1);
+        if !has_room(others, R::MOST) && depth <= DEEPEST {
+            let child_of = |row: &R| child(hash(row.id()) >> depth);
+            let mut children = [const { None }; CHILDREN];
+            for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
+                if let Some(place) = rows.first().and_then(|row| children.get_mut(child_of(row))) {
+                    *place = Some(Self::of(rows, depth.saturating_add(BITS)));
+                }
+            }
+            return Self::Branch(Arc::new(children.map(|child| child.unwrap_or_else(Self::empty))));
+        }
+        let mut size = 2_usize;
+        while !has_room(others, size) {
+            size = size.saturating_mul(2);
+        }
+        let mut table = Self::of_size(size);
+        rows.iter().for_each(|row| table.insert(row.clone(), hash(row.id()), depth));
+        table
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Table { rows, .. } => size_of_val(&**rows),
@@ -214,8 +246,7 @@ impl<R: Row> Node<R> {
 }
 
 /// Three quarters full is full, and one place is always free.
-fn has_room(used: u32, rows: usize) -> bool {
-    let used = usize::try_from(used).unwrap_or(usize::MAX);
+const fn has_room(used: usize, rows: usize) -> bool {
     used.saturating_add(1).saturating_mul(4) <= rows.saturating_mul(3)
 }
 
