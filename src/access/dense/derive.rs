@@ -1,50 +1,94 @@
 //! The index made at once from the state: edges are gathered and sorted, so that each row is
 //! written once, and each table has its size from the start.
 
+use smallvec::SmallVec;
+
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
 use super::row::{AboveRow, Bond, Holding, Way};
 use super::trie::{Row, hash};
-use super::DenseIndex;
-use crate::access::catalog::Catalog;
+use super::{DenseIndex, adjust};
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::Link;
 use crate::organization::Organization;
 use crate::principal::Principal;
 use crate::tree::OrganizationTree;
 
+/// Into how many heaps edges are sorted before each is put in order by itself.
+const HEAPS: usize = 1 << 8;
+
 impl DenseIndex {
     /// The index of a tree's primary state, from nothing, but for support access.
     pub(crate) fn derive(tree: &OrganizationTree) -> Self {
         let (mut index, catalog) = (Self { links_stand: tree.links_window(), ..Self::default() }, tree.catalog());
+        for group in tree.groups.keys() {
+            index.groups.number(group.uuid());
+        }
         index.put_organizations(tree);
         index.put_principals(tree);
         tree.roles.values().for_each(|role| index.put_role(catalog, role));
         tree.groups.values().for_each(|group| index.put_group(catalog, group));
-        index.put_links(catalog, tree.links.values());
         index
     }
 
-    /// All organizations; the root has the first number, as it has in a tree that grew.
+    /// All organizations, with the links to them.
     fn put_organizations(&mut self, tree: &OrganizationTree) {
-        let others = tree.organizations().filter(|organization| organization.id() != tree.root());
+        let places = Places::of(tree);
         let row = |organization: &Organization| {
-            let id = organization.id().uuid();
-            let mut row = OrganizationRow::of(id);
-            row.number = self.above.push(AboveRow::of(id));
+            let mut row = OrganizationRow::of(organization.id().uuid());
+            let above: SmallVec<[u32; 8]> =
+                organization.ancestors().iter().filter_map(|id| places.number(*id)).collect();
+            let inactive = !organization.is_itself_active();
+            adjust(&mut self.inactive, false, inactive);
+            let mut itself = AboveRow::of(organization.id().uuid());
+            itself.inactive = inactive;
+            row.number = self.above.push(itself);
+            row.set_there(true);
+            row.set_ancestors(&mut self.lists, &above);
             row
         };
-        self.organizations = tree.organization(tree.root()).into_iter().chain(others).map(row).collect();
-        tree.organizations().for_each(|organization| self.put_organization(organization));
+        let mut rows: Vec<OrganizationRow> = places.organizations(tree).map(row).collect();
+        let bonds = self.bonds(tree);
+        let mut elsewhere: Vec<LinkBond> = Vec::new();
+        for bonds in bonds.chunk_by(|one, other| one.target == other.target) {
+            let number = bonds.first().and_then(|bond| places.number(bond.target));
+            match number.and_then(|number| rows.get_mut(usize::try_from(number).ok()?)) {
+                Some(row) => row.set_all_active(&mut self.lists, bonds.iter().map(|bond| (bond.group, bond.here))),
+                None => elsewhere.extend(bonds),
+            }
+        }
+        self.organizations = rows.into_iter().collect();
+        // ERR-3: in a log that was tampered with, a link may lead to what is not there.
+        elsewhere.into_iter().for_each(|bond| self.set_active(bond.target, bond.group, Some(bond.here)));
+        for bond in bonds.iter().filter(|bond| bond.below.is_some()) {
+            let target = self.number(bond.target);
+            self.set_reaching(target, bond.group, bond.below);
+        }
+    }
+
+    /// All links, by target and then by the number of their group.
+    fn bonds(&mut self, tree: &OrganizationTree) -> Vec<LinkBond> {
+        let bond = |link: &Link| {
+            let (here, below) = self.bonds_of(tree.catalog(), link);
+            LinkBond { target: link.target, group: self.groups.number(link.group.uuid()), here, below }
+        };
+        let mut bonds: Vec<LinkBond> = tree.links.values().map(bond).collect();
+        bonds.sort_unstable_by_key(|bond| (bond.target, bond.group));
+        bonds.dedup_by_key(|bond| (bond.target, bond.group));
+        bonds
     }
 
     /// All principals, with where they are a member and which groups they are in.
     fn put_principals(&mut self, tree: &OrganizationTree) {
         // In the order of the tables, so that each is filled while it is close at hand.
-        let edge = |principal: PrincipalId, edge| (hash(principal.uuid()).reverse_bits(), principal, edge);
-        let mut edges = Vec::with_capacity(tree.members.len().saturating_add(tree.principals.len()));
+        let mut heaps = vec![Vec::new(); HEAPS];
+        let mut add = |principal: PrincipalId, edge: Edge| {
+            let order = hash(principal.uuid()).reverse_bits();
+            let heap = usize::try_from(order >> 56).ok().and_then(|heap| heaps.get_mut(heap));
+            heap.into_iter().for_each(|heap| heap.push((order, principal, edge)));
+        };
         let known = tree.principals.iter().filter(|(_, principal)| **principal != Principal::Erased);
-        edges.extend(known.map(|(id, _)| edge(*id, Edge::Known)));
+        known.for_each(|(id, _)| add(*id, Edge::Known));
         // Members come by organization, of which each is looked up once.
         let mut last = None;
         for ((organization, principal), member) in &tree.members {
@@ -52,44 +96,65 @@ impl DenseIndex {
             let (_, place) = known.unwrap_or_else(|| (*organization, self.number(*organization)));
             last = Some((*organization, place));
             let holding = Holding::new(self.held(tree.catalog(), &member.grants), member.suspended);
-            edges.push(edge(*principal, Edge::Held(place, holding)));
+            add(*principal, Edge::Held(place, holding));
         }
         for group in tree.groups.values() {
             let number = self.groups.number(group.id.uuid());
             for participant in &group.members {
                 match participant.principal() {
-                    Some(principal) => edges.push(edge(principal, Edge::In(number))),
+                    Some(principal) => add(principal, Edge::In(number)),
                     None => self.set_participant(group.id, *participant, true),
                 }
             }
         }
-        edges.sort_unstable();
-        let rows = edges.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
-            let mut row = PrincipalRow::of(edges.first()?.1.uuid());
-            row.set_all(&mut self.lists, edges.iter().map(|(_, _, edge)| *edge));
-            Some(row)
-        });
-        self.principals = rows.collect();
+        let mut rows = Vec::with_capacity(tree.principals.len());
+        for mut heap in heaps {
+            heap.sort_unstable();
+            rows.extend(heap.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
+                let mut row = PrincipalRow::of(edges.first()?.1.uuid());
+                row.set_all(&mut self.lists, edges.iter().map(|(_, _, edge)| *edge));
+                Some(row)
+            }));
+        }
+        self.principals = rows.into_iter().collect();
+    }
+}
+
+/// What a link says of its target.
+#[derive(Clone, Copy)]
+struct LinkBond {
+    target: OrganizationId,
+    group: u32,
+    here: Way,
+    below: Option<Bond>,
+}
+
+/// The numbers of organizations: the root has the first, as in a tree that grew, and the others
+/// follow in the order of their identifiers.
+struct Places {
+    root: Option<OrganizationId>,
+    others: Vec<OrganizationId>,
+}
+
+impl Places {
+    fn of(tree: &OrganizationTree) -> Self {
+        let root = tree.organization(tree.root()).map(Organization::id);
+        let ids = tree.organizations().map(Organization::id);
+        Self { root, others: ids.filter(|id| Some(*id) != root).collect() }
     }
 
-    /// All links, by their targets.
-    fn put_links<'a>(&mut self, catalog: &Catalog, links: impl Iterator<Item = &'a Link>) {
-        let bond = |link: &Link| {
-            let (here, below) = self.bonds_of(catalog, link);
-            (link.target, self.groups.number(link.group.uuid()), here, below)
-        };
-        let mut bonds: Vec<(OrganizationId, u32, Way, Option<Bond>)> = links.map(bond).collect();
-        bonds.sort_unstable_by_key(|(target, group, ..)| (*target, *group));
-        bonds.dedup_by_key(|(target, group, ..)| (*target, *group));
-        for bonds in bonds.chunk_by(|(one, ..), (other, ..)| one == other) {
-            let Some((target, ..)) = bonds.first() else { continue };
-            let number = self.number(*target);
-            if let Some(row) = self.organizations.edit(target.uuid()) {
-                row.set_all_active(&mut self.lists, bonds.iter().map(|(_, group, here, _)| (*group, *here)));
-            }
-            for (_, group, _, below) in bonds.iter().filter(|(.., below)| below.is_some()) {
-                self.set_reaching(number, *group, *below);
-            }
+    /// All organizations in the order of their numbers.
+    fn organizations<'a>(&self, tree: &'a OrganizationTree) -> impl Iterator<Item = &'a Organization> {
+        let root = self.root;
+        let others = tree.organizations().filter(move |organization| Some(organization.id()) != root);
+        tree.organization(tree.root()).into_iter().chain(others)
+    }
+
+    fn number(&self, id: OrganizationId) -> Option<u32> {
+        if self.root == Some(id) {
+            return Some(0);
         }
+        let place = self.others.binary_search(&id).ok()?;
+        u32::try_from(place.saturating_add(usize::from(self.root.is_some()))).ok()
     }
 }
