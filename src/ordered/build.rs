@@ -57,6 +57,9 @@ impl<K: Ord + Clone, V> Builder<K, V> {
     }
 
     pub(crate) fn finish(mut self) -> OrdMap<K, V> {
+        if self.len == 0 {
+            return OrdMap::default();
+        }
         if self.branches.is_empty() {
             return OrdMap { root: Node::Leaf(Arc::new(self.leaf)), len: self.len };
         }

@@ -54,6 +54,7 @@ impl<'a, K: Ord, V> Parts<'a, K, V> {
     fn open(&mut self) {
         let Some(Part::Node { node, level }) = self.0.pop() else { return };
         match node {
+            Node::Empty => {}
             Node::Leaf(entries) => self.0.extend(entries.iter().rev().map(|(key, value)| Part::Entry(key, value))),
             Node::Branch(nodes) => {
                 let level = level.saturating_sub(1);

@@ -33,6 +33,7 @@ impl<'a, K, V> Iter<'a, K, V> {
         let mut node = root;
         loop {
             match node {
+                Node::Empty => return iter,
                 Node::Branch(nodes) => {
                     let mut nodes = rest(nodes, node_of(nodes, start));
                     let Some((_, next)) = nodes.next() else { return iter };
@@ -51,6 +52,7 @@ impl<'a, K, V> Iter<'a, K, V> {
     fn enter(&mut self, mut node: &'a Node<K, V>) {
         loop {
             match node {
+                Node::Empty => return,
                 Node::Branch(nodes) => {
                     let mut nodes = nodes.iter();
                     let Some((_, next)) = nodes.next() else { return };

@@ -33,6 +33,8 @@ type Entries<K, T> = SmallVec<[(K, T); MOST]>;
 
 #[derive(Clone)]
 enum Node<K, V> {
+    /// Of a map that is empty; in no branch.
+    Empty,
     Leaf(Arc<Entries<K, V>>),
     Branch(Arc<Entries<K, Node<K, V>>>),
 }
@@ -46,7 +48,7 @@ pub(crate) struct OrdMap<K, V> {
 
 impl<K, V> Default for OrdMap<K, V> {
     fn default() -> Self {
-        Self { root: Node::Leaf(Arc::default()), len: 0 }
+        Self { root: Node::Empty, len: 0 }
     }
 }
 
@@ -86,6 +88,7 @@ impl<K: Ord, V> OrdMap<K, V> {
         let mut node = &self.root;
         loop {
             match node {
+                Node::Empty => return None,
                 Node::Branch(nodes) => node = &nodes.get(node_of(nodes, key))?.1,
                 Node::Leaf(entries) => {
                     let place = entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
@@ -119,6 +122,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         let mut node = &mut self.root;
         loop {
             match node {
+                Node::Empty => return None,
                 Node::Branch(nodes) => {
                     let place = node_of(nodes, key);
                     node = &mut Arc::make_mut(nodes).get_mut(place)?.1;
@@ -135,7 +139,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let (old, split) = self.root.insert(key, value);
         if let Some(right) = split {
-            let left = std::mem::replace(&mut self.root, Node::Leaf(Arc::default()));
+            let left = std::mem::replace(&mut self.root, Node::Empty);
             let lowest = left.lowest().unwrap_or(&right.0).clone();
             self.root = Node::Branch(Arc::new([(lowest, left), right].into_iter().collect()));
         }
@@ -152,9 +156,12 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         let old = self.root.remove(key)?;
         self.len = self.len.saturating_sub(1);
         while let Node::Branch(nodes) = &self.root
-            && nodes.len() <= 1
+            && let [(_, only)] = nodes.as_slice()
         {
-            self.root = nodes.first().map_or_else(|| Node::Leaf(Arc::default()), |(_, only)| only.clone());
+            self.root = only.clone();
+        }
+        if self.len == 0 {
+            self.root = Node::Empty;
         }
         Some(old)
     }
@@ -181,6 +188,7 @@ fn put<K: Clone, T>(entries: &mut Entries<K, T>, place: usize, entry: (K, T)) ->
 impl<K, V> Node<K, V> {
     fn len(&self) -> usize {
         match self {
+            Self::Empty => 0,
             Self::Leaf(entries) => entries.len(),
             Self::Branch(nodes) => nodes.len(),
         }
@@ -189,6 +197,7 @@ impl<K, V> Node<K, V> {
     /// A key that is not above any in it.
     fn lowest(&self) -> Option<&K> {
         match self {
+            Self::Empty => None,
             Self::Leaf(entries) => entries.first().map(|(key, _)| key),
             Self::Branch(nodes) => nodes.first().map(|(key, _)| key),
         }
@@ -197,6 +206,7 @@ impl<K, V> Node<K, V> {
     /// Whether both are the same in memory.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Empty, Self::Empty) => true,
             (Self::Leaf(one), Self::Leaf(other)) => Arc::ptr_eq(one, other),
             (Self::Branch(one), Self::Branch(other)) => Arc::ptr_eq(one, other),
             _ => false,
@@ -208,6 +218,10 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
     /// The value that was there, and the node that is now beside this one.
     fn insert(&mut self, key: K, value: V) -> (Option<V>, Option<(K, Self)>) {
         match self {
+            Self::Empty => {
+                *self = Self::Leaf(Arc::new([(key, value)].into_iter().collect()));
+                (None, None)
+            }
             Self::Leaf(entries) => {
                 let found = entries.binary_search_by(|(other, _)| other.cmp(&key));
                 let entries = Arc::make_mut(entries);
@@ -237,6 +251,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
 
     fn remove(&mut self, key: &K) -> Option<V> {
         match self {
+            Self::Empty => None,
             Self::Leaf(entries) => {
                 let place = entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
                 Some(Arc::make_mut(entries).remove(place).1)

@@ -31,8 +31,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// What a node must be: full enough, in order, and all leaves at one depth, which is answered.
 fn sound(node: &Node<u16, u8>, from: Option<u16>, below: Option<u16>, is_root: bool) -> usize {
-    assert!(node.len() <= MOST && (is_root || node.len() > 0));
+    assert!(node.len() <= MOST && (node.len() > 0 || (is_root && matches!(node, Node::Empty))));
     match node {
+        Node::Empty => 0,
         Node::Leaf(entries) => {
             let keys: Vec<u16> = entries.iter().map(|(key, _)| *key).collect();
             assert!(keys.windows(2).all(|pair| pair[0] < pair[1]));
@@ -123,6 +124,7 @@ fn what_comes_in_order_fills_its_nodes() {
         let (mut waiting, mut leaves): (Vec<_>, Vec<usize>) = (nodes.iter().map(|(_, node)| node).collect(), vec![]);
         while let Some(node) = waiting.pop() {
             match node {
+                Node::Empty => panic!("nothing among what is there"),
                 Node::Leaf(entries) => leaves.push(entries.len()),
                 Node::Branch(nodes) => waiting.extend(nodes.iter().map(|(_, node)| node)),
             }
