@@ -100,9 +100,7 @@ impl OrganizationTree {
         let views =
             |id| crate::Claim::new("organizations.view").is_ok_and(|claim| access.allows(principal, id, &claim, at));
         self.contains(id)
-            && (self.is_member(id, principal)
-                || access.reaches(principal, id, at)
-                || self.ancestors(id).any(views))
+            && (self.is_member(id, principal) || access.reaches(principal, id, at) || self.ancestors(id).any(views))
     }
 
     pub(crate) fn path_to(&self, id: OrganizationId) -> Arc<[OrganizationId]> {

@@ -245,8 +245,7 @@ impl OrganizationTree {
             let named = [subjects.organization, subjects.source, subjects.target, subjects.new_parent];
             // ERR-4: it is told of those that the actor sees; the others answer as not there.
             let seen = |id: &OrganizationId| scene.actor().is_none_or(|actor| self.sees(actor, *id, scene.at));
-            let mut inactive =
-                named.into_iter().flatten().filter(|id| self.contains(*id) && !self.is_active(*id));
+            let mut inactive = named.into_iter().flatten().filter(|id| self.contains(*id) && !self.is_active(*id));
             let inactive = inactive.find(seen);
             if let Some(organization) = inactive {
                 return Err(rule(Precondition::Inactive { organization }));

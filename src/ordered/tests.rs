@@ -37,7 +37,9 @@ fn sound(node: &Node<u16, u8>, from: Option<u16>, below: Option<u16>, is_root: b
         Node::Leaf(entries) => {
             let keys: Vec<u16> = entries.iter().map(|(key, _)| *key).collect();
             assert!(keys.windows(2).all(|pair| pair[0] < pair[1]));
-            assert!(keys.iter().all(|key| from.is_none_or(|from| from <= *key) && below.is_none_or(|below| *key < below)));
+            assert!(
+                keys.iter().all(|key| from.is_none_or(|from| from <= *key) && below.is_none_or(|below| *key < below))
+            );
             1
         }
         Node::Branch(nodes) => {

@@ -221,8 +221,7 @@ impl Reader {
     fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<Members, SnapshotError> {
         let rows = places.into_iter().flat_map(|(place, rows)| rows.into_iter().map(move |row| (place, row)));
         rows.map(|(place, MemberRow { principal, since, suspended, grants })| {
-            let member =
-                Member { since: instant(since)?, suspended, grants: numbered(&self.grants, grants)?.clone() };
+            let member = Member { since: instant(since)?, suspended, grants: numbered(&self.grants, grants)?.clone() };
             Ok(((self.ids.id(place)?, self.ids.id(principal)?), member))
         })
         .collect()
