@@ -87,7 +87,8 @@ impl<K: Ord, V: PartialEq> OrdMap<K, V> {
         std::iter::from_fn(move || {
             loop {
                 if shared(&old, &new) {
-                    (old.0.pop(), new.0.pop());
+                    old.0.pop();
+                    new.0.pop();
                     continue;
                 }
                 // What begins first is looked into; of two that begin together, the larger.

@@ -6,14 +6,17 @@ use smallvec::SmallVec;
 
 use super::{Entries, Node, node_of};
 
+/// What is still to come of a node.
+type Rest<'a, K, T> = slice::Iter<'a, (K, T)>;
+
 /// The entries of a map in order.
 pub(crate) struct Iter<'a, K, V> {
-    /// What is still to come of each branch on the way.
-    nodes: SmallVec<[slice::Iter<'a, (K, Node<K, V>)>; 8]>,
-    entries: slice::Iter<'a, (K, V)>,
+    /// Of each branch on the way.
+    nodes: SmallVec<[Rest<'a, K, Node<K, V>>; 8]>,
+    entries: Rest<'a, K, V>,
 }
 
-fn rest<K, T>(entries: &Entries<K, T>, from: usize) -> slice::Iter<'_, (K, T)> {
+fn rest<K, T>(entries: &Entries<K, T>, from: usize) -> Rest<'_, K, T> {
     entries.get(from..).unwrap_or_default().iter()
 }
 
