@@ -72,7 +72,8 @@ impl DenseIndex {
             let (here, below) = self.bonds_of(tree.catalog(), link);
             LinkBond { target: link.target, group: self.groups.number(link.group.uuid()), here, below }
         };
-        let mut bonds: Vec<LinkBond> = tree.links.values().map(bond).collect();
+        let mut bonds = Vec::with_capacity(tree.links.len());
+        bonds.extend(tree.links.values().map(bond));
         bonds.sort_unstable_by_key(|bond| (bond.target, bond.group));
         bonds.dedup_by_key(|bond| (bond.target, bond.group));
         bonds
@@ -81,7 +82,11 @@ impl DenseIndex {
     /// All principals, with where they are a member and which groups they are in.
     fn put_principals(&mut self, tree: &OrganizationTree) {
         // In the order of the tables, so that each is filled while it is close at hand.
-        let mut heaps = vec![Vec::new(); HEAPS];
+        let participants = tree.groups.values().map(|group| group.members.len());
+        let edges = participants.fold(tree.members.len().saturating_add(tree.principals.len()), usize::saturating_add);
+        // A little more than an equal share, lest any heap is moved to where it has room.
+        let share = edges.saturating_add(edges >> 4).saturating_add(HEAPS) / HEAPS;
+        let mut heaps: Vec<_> = std::iter::repeat_with(|| Vec::with_capacity(share)).take(HEAPS).collect();
         let mut add = |principal: PrincipalId, edge: Edge| {
             let order = hash(principal.uuid()).reverse_bits();
             let heap = usize::try_from(order >> 56).ok().and_then(|heap| heaps.get_mut(heap));
