@@ -12,7 +12,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ordered::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -21,6 +20,7 @@ use crate::id::{GroupId, InvitationId, LinkId, OrganizationId, PrincipalId};
 use crate::invitation::InvitationEvent;
 use crate::link::LinkEvent;
 use crate::name::Name;
+use crate::ordered::OrdSet;
 use crate::participant::Participant;
 use crate::project::unassign_group;
 use crate::refusal::{Precondition, rule_errors};

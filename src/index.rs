@@ -10,8 +10,6 @@ mod derive;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ordered::{OrdMap, OrdSet};
-
 use crate::access::dense::DenseIndex;
 use crate::address::{Address, AddressKey};
 use crate::group::Group;
@@ -24,6 +22,7 @@ use crate::link::Link;
 use crate::member::Member;
 use crate::name::{Name, Slug};
 use crate::offer::Offer;
+use crate::ordered::{OrdMap, OrdSet};
 use crate::organization::Organization;
 use crate::participant::Participant;
 use crate::person::{Record, RecordKey};

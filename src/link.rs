@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
-use crate::group::{Group, GroupEvent};
+use crate::group::GroupEvent;
 use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::participant::Participant;
 use crate::project::unassign_group;
@@ -416,63 +416,6 @@ impl LinkEvent {
 
     pub(crate) fn principals(&self) -> Vec<PrincipalId> {
         Vec::new()
-    }
-}
-
-impl Scene<'_> {
-    /// Whether a link may have these terms; answers what they reach now, those who opted out
-    /// among them.
-    fn check_terms(
-        &self,
-        group: &Group,
-        target: OrganizationId,
-        terms: &LinkTerms,
-        opted_out: &BTreeSet<OrganizationId>,
-    ) -> Result<BTreeSet<OrganizationId>, LinkError> {
-        let (tree, at) = (self.tree, self.at);
-        if terms.window.is_over(at) {
-            return Err(LinkError::AlreadyOver);
-        }
-        if let Some(organization) =
-            terms.exclusions.iter().find(|organization| !tree.is_ancestor(target, **organization))
-        {
-            return Err(LinkError::ExclusionOutside { organization: *organization });
-        }
-        if let LinkGives::Narrowed(gives) = &terms.gives {
-            tree.check_declared(target, gives)?;
-            // GRP-2: at a link the same, or a narrower set.
-            let wider = tree.expand(gives, target).without(&tree.expand(&group.gives, target));
-            if !wider.is_empty() {
-                return Err(LinkError::Wider { claims: tree.catalog().names(&wider).cloned().collect() });
-            }
-        }
-        let present: BTreeSet<OrganizationId> = tree.in_reach(target, terms).collect();
-        // GRP-8: the actor owns every organization that is reached, for as long as it lasts (MEM-8).
-        let owner = tree.catalog().expand(&crate::Grantable::Owner);
-        let owned = |organization: &OrganizationId| {
-            self.actor().is_some_and(|actor| {
-                tree.access().lacking(actor, *organization, &owner, terms.window.end(), at).is_empty()
-            })
-        };
-        let organizations: Vec<OrganizationId> =
-            present.difference(opted_out).copied().filter(|organization| !owned(organization)).collect();
-        if organizations.is_empty() { Ok(present) } else { Err(LinkError::ReachNotOwned { organizations }) }
-    }
-
-    /// MEM-8: what is added to a group is handed on wherever the group is linked, too.
-    pub(crate) fn may_widen_links(&self, group: GroupId, added: &BTreeSet<Privilege>) -> Result<(), Precondition> {
-        let (tree, Some(actor)) = (self.tree, self.actor()) else { return Ok(()) };
-        for link in tree.links_of(group) {
-            for organization in tree.reached(link) {
-                let wanted = tree.passed_on(added, link, organization);
-                let missing = tree.access().lacking(actor, organization, &wanted, link.terms.window.end(), self.at);
-                if !missing.is_empty() {
-                    let claims = tree.catalog().names(&missing).cloned().map(crate::Grantable::Claim);
-                    return Err(Precondition::HandsOnMore { claims: claims.collect() });
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -12,7 +12,6 @@
 //!
 //! Rules: MEM-5.
 
-use crate::ordered::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Operation, Scene, Subjects};
@@ -20,6 +19,7 @@ use crate::event::Recorded;
 use crate::id::{GroupId, OrganizationId, PrincipalId, ProjectId};
 use crate::member::{AddMember, MemberError};
 use crate::name::Name;
+use crate::ordered::OrdSet;
 use crate::person::Person;
 use crate::refusal::{Precondition, rule_errors};
 use crate::time::Timestamp;

@@ -277,13 +277,13 @@ impl OrganizationTree {
     }
 
     fn has_feature(&self, feature: &Feature) -> bool {
-        let plan = self.subscription.as_deref().and_then(|subscription| self.rules().plans.get(&subscription.plan));
+        let plan = self.subscription().and_then(|subscription| self.rules().plans.get(&subscription.plan));
         plan.is_some_and(|plan| plan.features.contains(feature))
     }
 
     /// When the subscription counts: while it runs, and for the grace period after a lapse.
     fn coverage(&self) -> Option<Window> {
-        let (subscription, lapse) = (self.subscription.as_deref()?, self.lapse_instant());
+        let (subscription, lapse) = (self.subscription()?, self.lapse_instant());
         let from = if subscription.is_running() { subscription.term.start() } else { lapse };
         Window::new(from, self.grace_end().or(lapse)).ok()
     }
@@ -291,7 +291,7 @@ impl OrganizationTree {
     /// When the subscription lapses or lapsed: its end, or when it was recorded as past due
     /// or cancelled, if that was earlier.
     pub(crate) fn lapse_instant(&self) -> Option<Timestamp> {
-        let subscription = self.subscription.as_deref()?;
+        let subscription = self.subscription()?;
         match subscription.status {
             SubscriptionStatus::Trial | SubscriptionStatus::Active => subscription.term.end(),
             SubscriptionStatus::PastDue | SubscriptionStatus::Cancelled => {
@@ -309,7 +309,7 @@ impl OrganizationTree {
 
     /// The next instant after `at` at which what the subscription grants changes by itself.
     pub(crate) fn subscription_change(&self, at: Timestamp) -> Option<Timestamp> {
-        let subscription = self.subscription.as_deref()?;
+        let subscription = self.subscription()?;
         let edges = [subscription.term.start(), self.lapse_instant(), self.grace_end()];
         edges.into_iter().flatten().filter(|edge| *edge > at).min()
     }
@@ -331,7 +331,7 @@ impl OrganizationTree {
         if self.grants(&feature, at) {
             return Ok(());
         }
-        let plan = self.subscription.as_deref().map(|subscription| subscription.plan.clone());
+        let plan = self.subscription().map(|subscription| subscription.plan.clone());
         Err(Precondition::FeatureMissing { feature, plan, root: self.root() })
     }
 
@@ -353,7 +353,7 @@ impl OrganizationTree {
         limit: UsageLimit,
         at: Timestamp,
     ) -> Result<(), Precondition> {
-        let plan = self.subscription.as_deref().and_then(|subscription| self.rules().plans.get(&subscription.plan));
+        let plan = self.subscription().and_then(|subscription| self.rules().plans.get(&subscription.plan));
         let Some(allowed) = plan.and_then(|plan| plan.limits.of(limit)) else { return Ok(()) };
         let used = self.usage(organization, limit, at);
         if used < allowed { Ok(()) } else { Err(Precondition::LimitReached { organization, limit, allowed, used }) }

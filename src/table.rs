@@ -1,8 +1,7 @@
 //! Rows of an ordered map whose keys are pairs.
 
-use crate::ordered::OrdMap;
-
 use crate::id::Bounds;
+use crate::ordered::OrdMap;
 
 /// The rows under the first half of the key, with its second half.
 pub(crate) fn under<A, B, V>(map: &OrdMap<(A, B), V>, first: A) -> impl Iterator<Item = (B, &V)>

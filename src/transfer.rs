@@ -265,7 +265,7 @@ impl OrganizationTree {
         at: Timestamp,
     ) -> Result<Preflight, RelocationError> {
         self.exists(new_parent)?;
-        other.find(other.root())?;
+        other.exists(other.root())?;
         let mut found = self.placement_obstacles(new_parent, other.depth(), at);
         // HIE-5: every reason at once.
         if other.subscription().is_some_and(|subscription| subscription.is_open(at)) {

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use crate::ordered::{OrdMap, OrdSet};
 use uuid::Uuid;
 
 use crate::access::evaluate::Access;
@@ -22,6 +21,7 @@ use crate::invitation::Invitation;
 use crate::link::Link;
 use crate::member::Member;
 use crate::offer::Offer;
+use crate::ordered::{OrdMap, OrdSet};
 use crate::organization::Organization;
 use crate::person::{Person, Record, RecordKey};
 use crate::policy::Policy;

@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ordered::{OrdMap, OrdSet};
-
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
 use crate::id::OrganizationId;
+use crate::ordered::{OrdMap, OrdSet};
 use crate::tree::OrganizationTree;
 
 impl Index {

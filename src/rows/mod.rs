@@ -31,9 +31,8 @@ mod table;
 
 use std::collections::BTreeMap;
 
-use crate::ordered::{Difference, OrdMap, OrdSet};
-
 use crate::event::Changes;
+use crate::ordered::{Difference, OrdMap, OrdSet};
 use crate::tree::{Domain, OrganizationTree, OutOfOrder};
 
 pub use kinds::*;

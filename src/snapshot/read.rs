@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::ordered::{OrdMap, OrdSet};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -16,6 +15,7 @@ use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
 use crate::member::Member;
+use crate::ordered::{OrdMap, OrdSet};
 use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::person::{Record, RecordKey};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ordered::OrdSet;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,6 +14,7 @@ use crate::link::Link;
 use crate::location::Locations;
 use crate::member::Member;
 use crate::name::{Region, Tag};
+use crate::ordered::OrdSet;
 use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::principal::Principal;

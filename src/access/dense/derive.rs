@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
-use super::row::{AboveRow, Bond, Holding, Way};
+use super::row::{AboveRow, Bond, Holding, Lists, Way};
 use super::trie::{Row, hash};
 use super::{DenseIndex, adjust};
 use crate::id::{OrganizationId, PrincipalId};
@@ -13,9 +13,6 @@ use crate::link::Link;
 use crate::organization::Organization;
 use crate::principal::Principal;
 use crate::tree::OrganizationTree;
-
-/// Into how many heaps edges are sorted before each is put in order by itself.
-const HEAPS: usize = 1 << 8;
 
 impl DenseIndex {
     /// The index of a tree's primary state, from nothing, but for support access.
@@ -81,19 +78,11 @@ impl DenseIndex {
 
     /// All principals, with where they are a member and which groups they are in.
     fn put_principals(&mut self, tree: &OrganizationTree) {
-        // In the order of the tables, so that each is filled while it is close at hand.
         let participants = tree.groups.values().map(|group| group.members.len());
-        let edges = participants.fold(tree.members.len().saturating_add(tree.principals.len()), usize::saturating_add);
-        // A little more than an equal share, lest any heap is moved to where it has room.
-        let share = edges.saturating_add(edges >> 4).saturating_add(HEAPS) / HEAPS;
-        let mut heaps: Vec<_> = std::iter::repeat_with(|| Vec::with_capacity(share)).take(HEAPS).collect();
-        let mut add = |principal: PrincipalId, edge: Edge| {
-            let order = hash(principal.uuid()).reverse_bits();
-            let heap = usize::try_from(order >> 56).ok().and_then(|heap| heaps.get_mut(heap));
-            heap.into_iter().for_each(|heap| heap.push((order, principal, edge)));
-        };
+        let many = participants.fold(tree.members.len().saturating_add(tree.principals.len()), usize::saturating_add);
+        let mut heaps = Heaps::with_room_for(many);
         let known = tree.principals.iter().filter(|(_, principal)| **principal != Principal::Erased);
-        known.for_each(|(id, _)| add(*id, Edge::Known));
+        known.for_each(|(id, _)| heaps.add(*id, Edge::Known));
         // Members come by organization, of which each is looked up once.
         let mut last = None;
         for ((organization, principal), member) in &tree.members {
@@ -101,27 +90,52 @@ impl DenseIndex {
             let (_, place) = known.unwrap_or_else(|| (*organization, self.number(*organization)));
             last = Some((*organization, place));
             let holding = Holding::new(self.held(tree.catalog(), &member.grants), member.suspended);
-            add(*principal, Edge::Held(place, holding));
+            heaps.add(*principal, Edge::Held(place, holding));
         }
         for group in tree.groups.values() {
             let number = self.groups.number(group.id.uuid());
             for participant in &group.members {
                 match participant.principal() {
-                    Some(principal) => add(principal, Edge::In(number)),
+                    Some(principal) => heaps.add(principal, Edge::In(number)),
                     None => self.set_participant(group.id, *participant, true),
                 }
             }
         }
-        let mut rows = Vec::with_capacity(tree.principals.len());
-        for mut heap in heaps {
+        self.principals = heaps.rows(&mut self.lists).into_iter().collect();
+    }
+}
+
+/// Edges of principals, in heaps by the order of the tables that their rows will lie in: each is
+/// sorted by itself, and filled in while it is close at hand.
+struct Heaps(Vec<Vec<(u64, PrincipalId, Edge)>>);
+
+impl Heaps {
+    const COUNT: usize = 1 << 8;
+
+    fn with_room_for(edges: usize) -> Self {
+        // A little more than an equal share, lest any heap is moved to where it has room.
+        let share = edges.saturating_add(edges >> 4).saturating_add(Self::COUNT) / Self::COUNT;
+        Self(std::iter::repeat_with(|| Vec::with_capacity(share)).take(Self::COUNT).collect())
+    }
+
+    fn add(&mut self, principal: PrincipalId, edge: Edge) {
+        let order = hash(principal.uuid()).reverse_bits();
+        let heap = usize::try_from(order >> 56).ok().and_then(|heap| self.0.get_mut(heap));
+        heap.into_iter().for_each(|heap| heap.push((order, principal, edge)));
+    }
+
+    /// A row for each principal, in the order of the tables.
+    fn rows(self, lists: &mut Lists) -> Vec<PrincipalRow> {
+        let mut rows = Vec::new();
+        for mut heap in self.0 {
             heap.sort_unstable();
             rows.extend(heap.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
                 let mut row = PrincipalRow::of(edges.first()?.1.uuid());
-                row.set_all(&mut self.lists, edges.iter().map(|(_, _, edge)| *edge));
+                row.set_all(lists, edges.iter().map(|(_, _, edge)| *edge));
                 Some(row)
             }));
         }
-        self.principals = rows.into_iter().collect();
+        rows
     }
 }
 

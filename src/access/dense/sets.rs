@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::ordered::OrdMap;
 use smallvec::SmallVec;
 
 use super::paged::Paged;
@@ -12,6 +11,7 @@ use super::words::Words;
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
 use crate::grant::Grant;
+use crate::ordered::OrdMap;
 use crate::role::{Privilege, RoleRef};
 
 /// Every set of several privileges that was ever held at once, or of a role; there are few, and
