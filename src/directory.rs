@@ -150,7 +150,7 @@ impl<R: Repository> Directory<R> {
 
     /// A reader of the trees kept here, for one thread.
     pub fn reader(&self) -> Reader<'_> {
-        Reader::new(&self.forest)
+        Reader::new(&self.forest, &self.domain.catalog)
     }
 
     /// The tree kept here, if it is at `version` or later; otherwise caught up, and refused if

@@ -212,7 +212,7 @@ impl OrganizationTree {
     }
 
     /// Asks who may do what where, and why.
-    pub const fn access(&self) -> Access<'_> {
+    pub fn access(&self) -> Access<'_> {
         Access::new(self)
     }
 

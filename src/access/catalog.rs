@@ -388,11 +388,22 @@ impl Catalog {
     /// The number of a claim, and whether it requires a capability.
     #[inline(always)]
     pub(crate) fn number_of(&self, claim: &Claim) -> Option<(usize, bool)> {
+        self.spot(claim, Claim::is_shared_with).or_else(|| self.number_of_name(claim))
+    }
+
+    /// The same, of one whose name was read elsewhere.
+    #[inline(never)]
+    fn number_of_name(&self, claim: &Claim) -> Option<(usize, bool)> {
+        self.spot(claim, Claim::eq)
+    }
+
+    #[inline(always)]
+    fn spot(&self, claim: &Claim, is: impl Fn(&Claim, &Claim) -> bool) -> Option<(usize, bool)> {
         let mask = self.places.len().wrapping_sub(1);
         let mut place = start(claim, mask);
         loop {
             let spot = self.places.get(place)?.as_ref()?;
-            if spot.claim == *claim {
+            if is(&spot.claim, claim) {
                 return Some((usize::try_from(spot.bit).ok()?, spot.requires));
             }
             place = place.wrapping_add(1) & mask;

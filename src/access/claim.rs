@@ -57,6 +57,13 @@ impl Claim {
         &self.name
     }
 
+    /// Whether both share their name, and so are the same; if not, they may be the same all the
+    /// same.
+    #[inline]
+    pub(super) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.name, &other.name)
+    }
+
     /// Whether this claim lies below `family`: `backups.restore` below `backups`.
     pub fn is_below(&self, family: &Claim) -> bool {
         self.name.strip_prefix(family.as_str()).is_some_and(|rest| rest.starts_with('.'))
@@ -66,7 +73,7 @@ impl Claim {
 impl PartialEq for Claim {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && (Arc::ptr_eq(&self.name, &other.name) || self.name == other.name)
+        self.hash == other.hash && (self.is_shared_with(other) || self.name == other.name)
     }
 }
 

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{AccessKind, Catalog, ClaimDeclaration};
 use super::claim::Claim;
+use super::dense::Front;
+use super::dense::organization::Place;
+use super::dense::principal::Standing;
 use super::dense::row::Holding;
 use super::set::{ClaimSet, OWNER_BIT};
 use crate::event::Version;
@@ -32,6 +35,9 @@ use crate::tree::OrganizationTree;
 #[derive(Clone, Copy)]
 pub struct Access<'a> {
     pub(super) tree: &'a OrganizationTree,
+    /// What is read first of the tree, of itself or of a clone beside it.
+    pub(super) front: &'a Front,
+    pub(super) catalog: &'a Catalog,
     /// Whether an organization that is not effectively active answers as if it were.
     pub(super) dormant: bool,
     /// Whether a suspended member answers as if they were not.
@@ -88,8 +94,13 @@ pub(super) struct Route<'r, 'a> {
 pub(super) type Edges<'e> = &'e mut dyn FnMut(Window);
 
 impl<'a> Access<'a> {
-    pub(crate) const fn new(tree: &'a OrganizationTree) -> Self {
-        Self { tree, dormant: false, suspended: false, every_path: false }
+    pub(crate) fn new(tree: &'a OrganizationTree) -> Self {
+        Self::by_front(tree, &tree.index.dense.front, tree.catalog())
+    }
+
+    /// The same, by a clone of the tree's front and by its catalog.
+    pub(crate) const fn by_front(tree: &'a OrganizationTree, front: &'a Front, catalog: &'a Catalog) -> Self {
+        Self { tree, front, catalog, dormant: false, suspended: false, every_path: false }
     }
 
     /// The same, with organizations that are not effectively active answering as if they
@@ -111,13 +122,37 @@ impl<'a> Access<'a> {
     /// Whether a principal may do `claim` in `organization` at `at`. Everything that is not
     /// given by some path is denied, what does not exist included (CLM-7).
     pub fn allows(&self, principal: PrincipalId, organization: OrganizationId, claim: &Claim, at: Timestamp) -> bool {
-        let Some((bit, requires)) = self.tree.catalog().number_of(claim) else { return false };
-        self.holds(principal, organization, bit, at) && (!requires || self.provides_bit(organization, bit, at))
+        self.find(principal, organization).is_some_and(|found| self.allows_found(found, organization, claim, at))
+    }
+
+    /// The same; `None` unless both are known and the organization is there.
+    #[inline]
+    pub(crate) fn allows_if_there(
+        &self,
+        principal: PrincipalId,
+        organization: OrganizationId,
+        claim: &Claim,
+        at: Timestamp,
+    ) -> Option<bool> {
+        let found = self.find(principal, organization).filter(|(_, place)| place.row.is_there())?;
+        Some(self.allows_found(found, organization, claim, at))
+    }
+
+    #[inline(always)]
+    fn allows_found(
+        &self,
+        (principal, place): (Standing<'a>, Place<'a>),
+        organization: OrganizationId,
+        claim: &Claim,
+        at: Timestamp,
+    ) -> bool {
+        let Some((bit, requires)) = self.catalog.number_of(claim) else { return false };
+        self.holds_at(principal, place, bit, at) && (!requires || self.provides_bit(organization, bit, at))
     }
 
     #[cold]
     fn provides_bit(&self, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
-        self.tree.catalog().by_bit(bit).is_some_and(|declaration| self.provides(organization, declaration, at))
+        self.catalog.by_bit(bit).is_some_and(|declaration| self.provides(organization, declaration, at))
     }
 
     /// LIC-8: whether the capability that a claim requires, if any, is effective.
@@ -154,7 +189,7 @@ impl<'a> Access<'a> {
             each(route);
             Continue(())
         });
-        let capability = self.tree.catalog().declaration(claim).and_then(|declaration| declaration.requires.as_ref());
+        let capability = self.catalog.declaration(claim).and_then(|declaration| declaration.requires.as_ref());
         let change = capability.and_then(|capability| self.tree.capability_change(*organization, capability, at));
         Decision {
             allowed: self.allows(*principal, *organization, claim, at),
@@ -178,7 +213,7 @@ impl<'a> Access<'a> {
     /// Everything that a principal may do in an organization.
     pub fn claims(&self, principal: PrincipalId, organization: OrganizationId, at: Timestamp) -> ClaimSet {
         let mut set = self.held(principal, organization, at);
-        for (bit, declaration) in self.tree.catalog().requiring() {
+        for (bit, declaration) in self.catalog.requiring() {
             if set.contains(bit) && !self.provides(organization, declaration, at) {
                 set.remove(bit);
             }
@@ -295,7 +330,7 @@ impl<'a> Access<'a> {
         match gives {
             Gives::Privilege(privilege) => self.tree.expand([*privilege], organization),
             Gives::Home(group) => self.tree.expand(&group.gives, organization),
-            Gives::Support(_) => self.tree.catalog().views(),
+            Gives::Support(_) => self.catalog.views(),
             Gives::Linked(group, link) => self.tree.passed_on(&group.gives, link, organization),
         }
     }

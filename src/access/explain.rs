@@ -209,7 +209,7 @@ impl<'a> Access<'a> {
     ) -> Explanation {
         let question = Question { principal, organization, claim: claim.clone() };
         let (mut paths, mut reasons) = (Vec::new(), Vec::new());
-        let bit = self.tree.catalog().bit(claim);
+        let bit = self.catalog.bit(claim);
         let decision = self.every_path().decide_along(&question, at, &mut |route| {
             if bit.is_some_and(|bit| self.gives(&route.gives, organization, bit)) {
                 paths.push(path(&route));

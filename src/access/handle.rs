@@ -1,14 +1,14 @@
 //! Handles: who, where and what, looked up once for many questions.
 
-use super::catalog::ClaimDeclaration;
+use super::catalog::{Catalog, ClaimDeclaration};
 use super::claim::Claim;
 use super::dense::organization::Place;
 use super::dense::principal::Standing;
-use super::dense::trie::hash;
+use super::dense::trie::Key;
 use super::evaluate::Access;
 use crate::id::{OrganizationId, PrincipalId};
 use crate::time::Timestamp;
-use crate::tree::{Domain, OrganizationTree};
+use crate::tree::OrganizationTree;
 
 /// A principal of one state of a tree, looked up once.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct OrganizationHandle<'a> {
 /// A claim of one domain's catalog, looked up once.
 #[derive(Clone, Copy)]
 pub struct ClaimHandle<'a> {
-    domain: &'a Domain,
+    catalog: &'a Catalog,
     bit: usize,
     declaration: &'a ClaimDeclaration,
 }
@@ -59,8 +59,8 @@ impl<'a> Access<'a> {
 
     /// A claim, looked up for many questions; none if it is not declared.
     pub fn claim(&self, claim: &Claim) -> Option<ClaimHandle<'a>> {
-        let (bit, declaration) = self.tree.catalog().numbered(claim)?;
-        Some(ClaimHandle { domain: self.tree.domain(), bit, declaration })
+        let (bit, declaration) = self.catalog.numbered(claim)?;
+        Some(ClaimHandle { catalog: self.catalog, bit, declaration })
     }
 
     /// As [`Access::allows`], by handles. Those of another state, another tree or another
@@ -74,7 +74,7 @@ impl<'a> Access<'a> {
     ) -> bool {
         let here = std::ptr::eq(principal.tree, self.tree)
             && std::ptr::eq(organization.tree, self.tree)
-            && std::ptr::eq(claim.domain, &**self.tree.domain());
+            && std::ptr::eq(claim.catalog, self.catalog);
         if !here {
             return self.allows(principal.id, organization.id, &claim.declaration.name, at);
         }
@@ -95,9 +95,9 @@ impl<'a> Access<'a> {
         let (Some(principal), Some(claim)) = (self.principal(principal), self.claim(claim)) else {
             return vec![false; organizations.len()];
         };
-        let hashes: Vec<(OrganizationId, u64)> = organizations.iter().map(|id| (*id, hash(id.uuid()))).collect();
-        let index = self.index();
-        let places: Vec<_> = hashes.iter().map(|(id, hash)| index.place_hashed(id.uuid(), *hash)).collect();
+        let ids = organizations.iter().map(|id| Key::from(id.uuid()));
+        let hashes: Vec<(Key, u64)> = ids.map(|id| (id, id.hash())).collect();
+        let places: Vec<_> = hashes.iter().map(|(id, hash)| self.index().place_hashed(*id, *hash)).collect();
         let decide = |(id, place): (&OrganizationId, Option<Place<'a>>)| {
             place.is_some_and(|place| {
                 self.holds_at(principal.standing, place, claim.bit, at) && self.provides(*id, claim.declaration, at)

@@ -13,7 +13,6 @@ use super::dense::DenseIndex;
 use super::dense::organization::Place;
 use super::dense::principal::Standing;
 use super::dense::row::{NONE, Way};
-use super::dense::trie::Row;
 use super::evaluate::{Access, Gives};
 use super::set::ClaimSet;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
@@ -39,7 +38,7 @@ impl<'a> Access<'a> {
     pub(super) fn holds_at(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
         if !self.dormant
             && !self.suspended
-            && let Some(holds) = self.index().holds(self.tree.catalog(), principal, place, bit, at)
+            && let Some(holds) = self.index().holds(self.front, self.catalog, principal, place, bit, at)
         {
             return holds;
         }
@@ -64,8 +63,12 @@ impl<'a> Access<'a> {
     }
 
     #[inline(always)]
-    fn find(&self, principal: PrincipalId, organization: OrganizationId) -> Option<(Standing<'a>, Place<'a>)> {
-        self.index().rows(principal.uuid(), organization.uuid())
+    pub(super) fn find(
+        &self,
+        principal: PrincipalId,
+        organization: OrganizationId,
+    ) -> Option<(Standing<'a>, Place<'a>)> {
+        self.index().rows(self.front, principal, organization)
     }
 
     /// Everything that a principal holds there, whatever it requires.
@@ -104,9 +107,9 @@ impl<'a> Access<'a> {
     }
 
     fn extend_by(&self, held: &mut ClaimSet, set: u32, place: Place<'_>) {
-        let (catalog, index) = (self.tree.catalog(), self.index());
+        let (catalog, index) = (self.catalog, self.index());
         held.extend(&index.sets.claims(catalog, set));
-        for role in index.sets.roles(catalog, set).iter().filter_map(|role| index.roles.get(*role)) {
+        for role in index.sets.roles(catalog, set).iter().filter_map(|role| index.role_rows.get(*role)) {
             if is_usable(role.home, place) {
                 held.extend(&role.claims);
             }
@@ -127,7 +130,7 @@ impl<'a> Access<'a> {
 
     #[inline]
     fn set_gives(&self, set: u32, place: Place<'_>, bit: usize) -> bool {
-        let catalog = self.tree.catalog();
+        let catalog = self.catalog;
         let gives = self.index().sets.gives(catalog, set, bit);
         gives.unwrap_or_else(|| self.roles_give(self.index().sets.roles(catalog, set), place, bit))
     }
@@ -135,7 +138,7 @@ impl<'a> Access<'a> {
     fn roles_give(&self, roles: &[u32], place: Place<'_>, bit: usize) -> bool {
         roles
             .iter()
-            .filter_map(|role| self.index().roles.get(*role))
+            .filter_map(|role| self.index().role_rows.get(*role))
             .any(|role| role.claims.contains(bit) && is_usable(role.home, place))
     }
 
@@ -213,7 +216,7 @@ impl<'a> Access<'a> {
     /// MEM-1: a group counts for those who are members, and not suspended, where it lives.
     #[inline]
     fn counts(&self, group: u32, principal: Standing<'_>) -> bool {
-        let home = self.index().groups.get(group).and_then(|row| principal.holding(row.home));
+        let home = self.front.groups.get(group).and_then(|row| principal.holding(row.home));
         home.is_some_and(|holding| self.suspended || !holding.is_suspended())
     }
 
@@ -248,7 +251,7 @@ impl<'a> Access<'a> {
             next = next.saturating_add(1);
             self.walk_active(group, place, at, each)?;
             let index = self.index();
-            let outer = index.groups.get(group).map(|row| row.outer(&index.lists)).unwrap_or_default();
+            let outer = self.front.groups.get(group).map(|row| row.outer(&index.lists)).unwrap_or_default();
             for outer in outer {
                 if !seen.contains(outer) && self.is_nested(group, *outer, at) {
                     seen.push(*outer);
@@ -262,7 +265,9 @@ impl<'a> Access<'a> {
     /// there.
     fn is_nested(&self, group: u32, outer: u32, at: Timestamp) -> bool {
         let index = self.index();
-        let (Some(row), Some(outer)) = (index.groups.get(group), index.groups.get(outer)) else { return false };
+        let (Some(row), Some(outer)) = (self.front.groups.get(group), self.front.groups.get(outer)) else {
+            return false;
+        };
         if row.home == outer.home {
             return row.home != NONE;
         }
@@ -282,7 +287,7 @@ impl<'a> Access<'a> {
         at: Timestamp,
         each: &mut impl FnMut(Gift<'a>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        let Some(row) = self.index().groups.get(group).filter(|row| row.home != NONE) else { return Continue(()) };
+        let Some(row) = self.front.groups.get(group).filter(|row| row.home != NONE) else { return Continue(()) };
         if row.home == place.number() {
             return each(Gift::Set(row.gives));
         }
@@ -309,7 +314,7 @@ impl<'a> Access<'a> {
     ) -> ControlFlow<B> {
         let index = self.index();
         // LIC-4: after a lapse that suspends, links give nothing.
-        let (Some(row), true) = (index.groups.get(group), index.links_stand_at(at)) else {
+        let (Some(row), true) = (self.front.groups.get(group), index.links_stand_at(at)) else {
             return Continue(());
         };
         match way {

@@ -140,10 +140,7 @@ fn forest(world: &World, asks: &Asks, by_maps: &mut dyn FnMut(&Ask) -> bool) {
         pollster::block_on(directory.tree(estate.top())).unwrap();
     }
     let mut reader = directory.reader();
-    let mut through = |ask: &Ask| {
-        let tree = reader.tree_of(ask.organization);
-        tree.is_some_and(|tree| tree.access().allows(ask.principal, ask.organization, &world.claims[ask.claim], at))
-    };
+    let mut through = |ask: &Ask| reader.allows(ask.principal, ask.organization, &world.claims[ask.claim], at).unwrap();
     let name = "bailiwick, through the directory";
     print(name, asks.put_to(name, &mut through, by_maps));
     let [mixed, hot] = asks.put_to(name, &mut through, &mut known);

@@ -3,10 +3,10 @@
 //!
 //! What it does not answer is walked.
 
-use super::DenseIndex;
 use super::organization::{OrganizationRow, Place};
 use super::principal::{PrincipalRow, Standing};
 use super::row::{Holding, Way};
+use super::{DenseIndex, Front};
 use crate::access::catalog::Catalog;
 use crate::time::Timestamp;
 
@@ -16,6 +16,7 @@ impl DenseIndex {
     #[inline(always)]
     pub(crate) fn holds(
         &self,
+        front: &Front,
         catalog: &Catalog,
         who: Standing<'_>,
         place: Place<'_>,
@@ -23,7 +24,7 @@ impl DenseIndex {
         at: Timestamp,
     ) -> Option<bool> {
         let (who, place) = (who.row, place.row);
-        if self.inactive | self.reaching | self.nestings != 0 || !who.is_plain() || !place.is_plain() {
+        if front.special || !who.is_plain() || !place.is_plain() {
             return None;
         }
         let direct = who.holding(place.number);
@@ -38,7 +39,7 @@ impl DenseIndex {
         }
         if who.among & place.among != 0 {
             for group in who.groups().filter(|group| place.may_have(*group)) {
-                if self.holds_by(group, catalog, (who, direct), place, bit, at)? {
+                if self.holds_by(group, front, catalog, (who, direct), place, bit, at)? {
                     return Some(true);
                 }
             }
@@ -52,13 +53,14 @@ impl DenseIndex {
     fn holds_by(
         &self,
         group: u32,
+        front: &Front,
         catalog: &Catalog,
         (who, direct): (&PrincipalRow, Option<Holding>),
         place: &OrganizationRow,
         bit: usize,
         at: Timestamp,
     ) -> Option<bool> {
-        let row = self.groups.get(group)?;
+        let row = front.groups.get(group)?;
         let lives_there = row.home == place.number;
         let (given, home) = if lives_there {
             (row.gives, direct)

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
 use super::row::{AboveRow, Bond, Holding, Lists, Way};
-use super::trie::{Row, hash};
+use super::trie::{Key, Row};
 use super::{DenseIndex, adjust};
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::Link;
@@ -32,7 +32,7 @@ impl DenseIndex {
     fn put_organizations(&mut self, tree: &OrganizationTree) {
         let places = Places::of(tree);
         let row = |organization: &Organization| {
-            let mut row = OrganizationRow::of(organization.id().uuid());
+            let mut row = OrganizationRow::of(organization.id().uuid().into());
             let above: SmallVec<[u32; 8]> =
                 organization.ancestors().iter().filter_map(|id| places.number(*id)).collect();
             let inactive = !organization.is_itself_active();
@@ -45,6 +45,7 @@ impl DenseIndex {
             row
         };
         let mut rows: Vec<OrganizationRow> = places.organizations(tree).map(row).collect();
+        self.mark_special();
         let bonds = self.bonds(tree);
         let mut elsewhere: Vec<LinkBond> = Vec::new();
         for bonds in bonds.chunk_by(|one, other| one.target == other.target) {
@@ -54,7 +55,7 @@ impl DenseIndex {
                 None => elsewhere.extend(bonds),
             }
         }
-        self.organizations = rows.into_iter().collect();
+        self.front.organizations = rows.into_iter().collect();
         // ERR-3: in a log that was tampered with, a link may lead to what is not there.
         elsewhere.into_iter().for_each(|bond| self.set_active(bond.target, bond.group, Some(bond.here)));
         for bond in bonds.iter().filter(|bond| bond.below.is_some()) {
@@ -101,7 +102,7 @@ impl DenseIndex {
                 }
             }
         }
-        self.principals = heaps.rows(&mut self.lists).into_iter().collect();
+        self.front.principals = heaps.rows(&mut self.lists).into_iter().collect();
     }
 }
 
@@ -119,7 +120,7 @@ impl Heaps {
     }
 
     fn add(&mut self, principal: PrincipalId, edge: Edge) {
-        let order = hash(principal.uuid()).reverse_bits();
+        let order = Key::from(principal.uuid()).hash().reverse_bits();
         let heap = usize::try_from(order >> 56).ok().and_then(|heap| self.0.get_mut(heap));
         heap.into_iter().for_each(|heap| heap.push((order, principal, edge)));
     }
@@ -130,7 +131,7 @@ impl Heaps {
         for mut heap in self.0 {
             heap.sort_unstable();
             rows.extend(heap.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
-                let mut row = PrincipalRow::of(edges.first()?.1.uuid());
+                let mut row = PrincipalRow::of(edges.first()?.1.uuid().into());
                 row.set_all(lists, edges.iter().map(|(_, _, edge)| *edge));
                 Some(row)
             }));

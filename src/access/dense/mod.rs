@@ -8,7 +8,7 @@
 mod check;
 mod derive;
 pub(crate) mod organization;
-mod paged;
+pub(crate) mod paged;
 pub(crate) mod principal;
 pub(crate) mod row;
 pub(crate) mod sets;
@@ -21,11 +21,11 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use self::organization::{OrganizationRow, Place};
-use self::paged::Paged;
+use self::paged::{Paged, Pages};
 use self::principal::{PrincipalRow, Standing};
 use self::row::{AboveRow, Bond, GroupRow, Holding, Lists, NONE, RoleRow, Way};
 use self::sets::Sets;
-use self::trie::{Numbered, Row, Trie, hash};
+use self::trie::{Key, Numbers, Row, Trie};
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
 use crate::grant::Grant;
@@ -39,34 +39,47 @@ use crate::reach::{LinkGives, Reach};
 use crate::role::{Privilege, Role};
 use crate::time::{Timestamp, Window};
 
-/// What a check reads of every tree comes first, and close together.
+/// What every check reads of a tree, close together. Whoever keeps a clone of it beside a tree
+/// need not go through the tree to find a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Front {
+    principals: Trie<PrincipalRow>,
+    organizations: Trie<OrganizationRow>,
+    pub(crate) groups: Pages<GroupRow>,
+    /// Whether there is anything that rows alone do not answer: inactive organizations, reach
+    /// beyond a target, nested groups.
+    special: bool,
+}
+
+/// The front comes first, in one cache line.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
 pub(crate) struct DenseIndex {
-    principals: Trie<PrincipalRow>,
-    organizations: Trie<OrganizationRow>,
+    pub(crate) front: Front,
     /// How many links reach beyond their target; without any, no ancestor is looked at.
     pub(crate) reaching: u32,
     /// How many groups are in groups; without any, no group is followed.
     pub(crate) nestings: u32,
     /// How many organizations are themselves inactive; without any, no path is walked.
     pub(crate) inactive: u32,
-    pub(crate) groups: Numbered<GroupRow>,
+    pub(crate) groups: Numbers,
     /// When links give access; none if never (LIC-4).
     pub(crate) links_stand: Option<Window>,
-    /// What does not fit into those rows.
+    /// What does not fit into the rows.
     pub(crate) lists: Lists,
     pub(crate) sets: Sets,
     /// By the numbers of organizations.
     pub(crate) above: Paged<AboveRow>,
-    pub(crate) roles: Numbered<RoleRow>,
+    roles: Numbers,
+    pub(crate) role_rows: Pages<RoleRow>,
 }
 
 impl PartialEq for DenseIndex {
     fn eq(&self, other: &Self) -> bool {
-        (self.inactive, self.reaching, self.nestings, self.links_stand)
-            == (other.inactive, other.reaching, other.nestings, other.links_stand)
-            && self.edges() == other.edges()
+        let counts = |Self { inactive, reaching, nestings, links_stand, front, .. }: &Self| {
+            (*inactive, *reaching, *nestings, *links_stand, front.special)
+        };
+        counts(self) == counts(other) && self.edges() == other.edges()
     }
 }
 
@@ -84,10 +97,29 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> SmallVec<[T; 8]> {
     items
 }
 
+impl Front {
+    /// Both rows of a question. Either is read before the other is looked at, so that memory is
+    /// waited for once.
+    #[inline(always)]
+    fn rows(&self, principal: Uuid, organization: Uuid) -> Option<(&PrincipalRow, &OrganizationRow)> {
+        let (principal, organization) = (Key::from(principal), Key::from(organization));
+        let (who, place) = (self.principals.probe(principal.hash()), self.organizations.probe(organization.hash()));
+        let (mut standing, mut at) = (who.row()?, place.row()?);
+        if (standing.key() != principal) | (at.key() != organization) {
+            (standing, at) = (who.find(principal)?, place.find(organization)?);
+        }
+        Some((standing, at))
+    }
+}
+
 impl DenseIndex {
     pub(crate) fn put_organization(&mut self, organization: &Organization) {
         let ancestors: Vec<u32> = organization.ancestors().iter().map(|id| self.number(*id)).collect();
         self.put_place(organization.id(), true, &ancestors, !organization.is_itself_active());
+    }
+
+    const fn mark_special(&mut self) {
+        self.front.special = self.inactive | self.reaching | self.nestings != 0;
     }
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
@@ -96,7 +128,7 @@ impl DenseIndex {
 
     fn put_place(&mut self, id: OrganizationId, there: bool, ancestors: &[u32], inactive: bool) {
         let number = self.number(id);
-        if let Some(row) = self.organizations.edit(id.uuid()) {
+        if let Some(row) = self.front.organizations.edit(id.uuid().into()) {
             row.set_there(there);
             row.set_ancestors(&mut self.lists, ancestors);
         }
@@ -105,29 +137,30 @@ impl DenseIndex {
         {
             row.inactive = inactive;
             adjust(&mut self.inactive, !inactive, inactive);
+            self.mark_special();
         }
     }
 
     /// The number of an organization; a new one if it was not seen before.
     fn number(&mut self, id: OrganizationId) -> u32 {
-        if let Some(row) = self.organizations.find(id.uuid()).filter(|row| row.number != NONE) {
+        if let Some(row) = self.front.organizations.find(id.uuid().into()).filter(|row| row.number != NONE) {
             return row.number;
         }
         let number = self.above.push(AboveRow::of(id.uuid()));
-        if let Some(row) = self.organizations.edit(id.uuid()) {
+        if let Some(row) = self.front.organizations.edit(id.uuid().into()) {
             row.number = number;
         }
         number
     }
 
     pub(crate) fn set_known(&mut self, principal: PrincipalId, known: bool) {
-        if let Some(row) = self.principals.edit(principal.uuid()) {
+        if let Some(row) = self.front.principals.edit(principal.uuid().into()) {
             row.set_known(known);
         }
     }
 
     pub(crate) fn set_engineer(&mut self, principal: PrincipalId, engineer: bool) {
-        if let Some(row) = self.principals.edit(principal.uuid()) {
+        if let Some(row) = self.front.principals.edit(principal.uuid().into()) {
             row.set_engineer(engineer);
         }
     }
@@ -158,7 +191,7 @@ impl DenseIndex {
 
     fn set_holding(&mut self, organization: OrganizationId, principal: PrincipalId, holding: Option<Holding>) {
         let organization = self.number(organization);
-        if let Some(row) = self.principals.edit(principal.uuid()) {
+        if let Some(row) = self.front.principals.edit(principal.uuid().into()) {
             row.set_membership(&mut self.lists, organization, holding);
         }
     }
@@ -168,24 +201,26 @@ impl DenseIndex {
         let home = self.number(group.organization);
         let gives = self.set(catalog, &group.gives);
         let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
-        let (number, Some(row)) = self.groups.edit(group.id.uuid()) else { return };
+        let number = self.groups.number(group.id.uuid());
+        let Some(row) = self.front.groups.edit(number) else { return };
         (row.home, row.gives, row.passes) = (home, gives, passes);
         row.given = Default::default();
         row.given.iter_mut().zip(self.sets.words(catalog, gives)).for_each(|(place, word)| *place = word);
-        if let Some(row) = self.organizations.edit(group.organization.uuid()) {
+        if let Some(row) = self.front.organizations.edit(group.organization.uuid().into()) {
             row.set_home(number);
         }
     }
 
     pub(crate) fn drop_group(&mut self, group: &Group) {
-        if let (_, Some(row)) = self.groups.edit(group.id.uuid()) {
+        let number = self.groups.number(group.id.uuid());
+        if let Some(row) = self.front.groups.edit(number) {
             row.home = NONE;
         }
     }
 
     fn set_active(&mut self, organization: OrganizationId, group: u32, way: Option<Way>) {
         self.number(organization);
-        if let Some(row) = self.organizations.edit(organization.uuid()) {
+        if let Some(row) = self.front.organizations.edit(organization.uuid().into()) {
             row.set_active(&mut self.lists, group, way);
         }
     }
@@ -194,15 +229,17 @@ impl DenseIndex {
         let group = self.groups.number(group.uuid());
         match participant {
             Participant::Principal(principal) => {
-                if let Some(row) = self.principals.edit(principal.uuid()) {
+                if let Some(row) = self.front.principals.edit(principal.uuid().into()) {
                     row.set_group(&mut self.lists, group, is_in);
                 }
             }
             Participant::Group(nested) => {
-                if let (_, Some(row)) = self.groups.edit(nested.uuid())
+                let number = self.groups.number(nested.uuid());
+                if let Some(row) = self.front.groups.edit(number)
                     && row.set_outer(&mut self.lists, group, is_in)
                 {
                     adjust(&mut self.nestings, !is_in, is_in);
+                    self.mark_special();
                 }
             }
         }
@@ -247,12 +284,14 @@ impl DenseIndex {
         if changes && let Some(row) = self.above.get_mut(target) {
             let before = row.set_reaching(group, below);
             adjust(&mut self.reaching, before, below.is_some());
+            self.mark_special();
         }
     }
 
     pub(crate) fn put_role(&mut self, catalog: &Catalog, role: &Role) {
         let home = self.number(role.organization);
-        if let (_, Some(row)) = self.roles.edit(role.id.uuid()) {
+        let number = self.roles.number(role.id.uuid());
+        if let Some(row) = self.role_rows.edit(number) {
             row.home = home;
             row.claims = ClaimSet::new();
             role.claims.iter().for_each(|claim| row.claims.extend(&catalog.expand(claim)));
@@ -260,7 +299,8 @@ impl DenseIndex {
     }
 
     pub(crate) fn drop_role(&mut self, role: RoleId) {
-        if let (_, Some(row)) = self.roles.edit(role.uuid()) {
+        let number = self.roles.number(role.uuid());
+        if let Some(row) = self.role_rows.edit(number) {
             row.home = NONE;
         }
     }
@@ -278,42 +318,45 @@ impl DenseIndex {
 
     /// How many bytes all of it takes.
     pub(crate) fn bytes(&self) -> usize {
-        let rows = [self.principals.bytes(), self.organizations.bytes(), self.groups.bytes(), self.roles.bytes()];
+        let Front { principals, organizations, groups, .. } = &self.front;
+        let rows = [principals.bytes(), organizations.bytes(), groups.bytes(), self.role_rows.bytes()];
         let above = self.above.iter().map(AboveRow::bytes).fold(self.above.bytes(), usize::saturating_add);
-        rows.into_iter().chain([above, self.sets.bytes(), self.lists.bytes()]).fold(0, usize::saturating_add)
+        let others = [above, self.groups.bytes(), self.roles.bytes(), self.sets.bytes(), self.lists.bytes()];
+        rows.into_iter().chain(others).fold(0, usize::saturating_add)
     }
 
     /// A principal's row with its list.
     pub(crate) fn standing(&self, principal: Uuid) -> Option<Standing<'_>> {
-        self.principals.find(principal).map(|row| row.standing(&self.lists))
+        self.front.principals.find(principal.into()).map(|row| row.standing(&self.lists))
     }
 
     /// An organization's row with its list.
     pub(crate) fn place(&self, organization: Uuid) -> Option<Place<'_>> {
-        self.place_hashed(organization, hash(organization))
+        let id = Key::from(organization);
+        self.place_hashed(id, id.hash())
     }
 
     /// As [`DenseIndex::place`], the hash having been reckoned before.
     #[inline]
-    pub(crate) fn place_hashed(&self, organization: Uuid, hash: u64) -> Option<Place<'_>> {
-        self.organizations.probe(hash).find(organization).map(|row| row.place(&self.lists))
+    pub(crate) fn place_hashed(&self, organization: Key, hash: u64) -> Option<Place<'_>> {
+        self.front.organizations.probe(hash).find(organization).map(|row| row.place(&self.lists))
     }
 
-    /// Both rows of a question. Either is read before the other is looked at, so that memory is
-    /// waited for once.
+    /// Both rows of a question.
     #[inline(always)]
-    pub(crate) fn rows(&self, principal: Uuid, organization: Uuid) -> Option<(Standing<'_>, Place<'_>)> {
-        let (who, place) = (self.principals.probe(hash(principal)), self.organizations.probe(hash(organization)));
-        let (mut standing, mut at) = (who.row()?, place.row()?);
-        if (standing.id() != principal) | (at.id() != organization) {
-            (standing, at) = (who.find(principal)?, place.find(organization)?);
-        }
-        Some((standing.standing(&self.lists), at.place(&self.lists)))
+    pub(crate) fn rows<'a>(
+        &'a self,
+        front: &'a Front,
+        principal: PrincipalId,
+        organization: OrganizationId,
+    ) -> Option<(Standing<'a>, Place<'a>)> {
+        let (who, place) = front.rows(principal.uuid(), organization.uuid())?;
+        Some((who.standing(&self.lists), place.place(&self.lists)))
     }
 
     /// What a member holds in an organization; none if they are no member there.
     pub(crate) fn holding(&self, organization: OrganizationId, principal: PrincipalId) -> Option<Holding> {
-        let (standing, place) = self.rows(principal.uuid(), organization.uuid())?;
+        let (standing, place) = self.rows(&self.front, principal, organization)?;
         standing.holding(place.row.number)
     }
 
@@ -339,7 +382,7 @@ impl DenseIndex {
                 sorted(standing.into_iter().flat_map(|standing| standing.groups()).filter_map(id))
             }
             Participant::Group(group) => {
-                let row = self.groups.find(group.uuid());
+                let row = self.groups.find(group.uuid()).and_then(|number| self.front.groups.get(number));
                 let outer = row.map(|row| row.outer(&self.lists)).unwrap_or_default();
                 sorted(outer.iter().copied().filter_map(id))
             }
@@ -357,7 +400,7 @@ impl DenseIndex {
             Way::Narrowed(number) => set(number),
             way => format!("{way:?}"),
         };
-        for row in self.organizations.iter() {
+        for row in self.front.organizations.iter() {
             let place = row.place(&self.lists);
             let above: Vec<Uuid> = place.ancestors().iter().map(|number| organization(*number)).collect();
             edges.extend(row.is_there().then(|| ("organization", row.id(), row.id(), format!("{above:?}"))));
@@ -371,23 +414,24 @@ impl DenseIndex {
                 ("reaching", row.id, group, format!("{} {}", described(bond.way), bond.children_only))
             }));
         }
-        for row in self.principals.iter() {
+        for row in self.front.principals.iter() {
             let who = row.standing(&self.lists);
             let marks = (who.is_known(), who.is_engineer());
-            let marked = (marks != (false, false)).then(|| ("principal", row.id(), row.id(), format!("{marks:?}")));
+            let marked = (marks != (false, false)).then(|| ("principal", who.id(), who.id(), format!("{marks:?}")));
             edges.extend(marked);
-            edges.extend(who.groups().map(|number| ("in", row.id(), group(number), String::new())));
+            edges.extend(who.groups().map(|number| ("in", who.id(), group(number), String::new())));
             let held = who.memberships().map(|(number, held)| (organization(number), held.set().map(set), held));
             edges.extend(
-                held.map(|(place, set, held)| ("member", row.id(), place, format!("{set:?} {}", held.is_suspended()))),
+                held.map(|(place, set, held)| ("member", who.id(), place, format!("{set:?} {}", held.is_suspended()))),
             );
         }
-        for (id, row) in self.groups.iter() {
+        for (id, row) in self.groups.iter().filter_map(|(number, id)| Some((id, self.front.groups.get(number)?))) {
             edges.extend(row.outer(&self.lists).iter().map(|outer| ("nested", id, group(*outer), String::new())));
             let gives = format!("{} {}", set(row.gives), set(row.passes));
             edges.extend((row.home != NONE).then(|| ("group", id, organization(row.home), gives)));
         }
-        for (id, row) in self.roles.iter().filter(|(_, row)| row.home != NONE) {
+        let roles = self.roles.iter().filter_map(|(number, id)| Some((id, self.role_rows.get(number)?)));
+        for (id, row) in roles.filter(|(_, row)| row.home != NONE) {
             edges.insert(("role", id, organization(row.home), format!("{:?}", row.claims)));
         }
         edges

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use wide::u16x8;
 
 use super::row::{Bond, Lists, NONE, Pairs, Way, count_of, mark_of, put, second};
-use super::trie::Row;
+use super::trie::{Key, Row};
 
 /// How many ancestors fit into a row, and how many groups; with them it fills one cache line.
 const ANCESTORS: usize = 3;
@@ -19,7 +19,7 @@ const GROUPS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct OrganizationRow {
-    id: Uuid,
+    key: Key,
     /// The number that stands for it in other rows; none before it has one.
     pub(crate) number: u32,
     /// What is added to each group; the number of the list, if all is there: how many ancestors
@@ -50,7 +50,7 @@ const WAY: u32 = 4;
 impl Default for OrganizationRow {
     fn default() -> Self {
         Self {
-            id: Uuid::nil(),
+            key: Key::default(),
             number: NONE,
             group: 0,
             among: 0,
@@ -66,11 +66,11 @@ impl Default for OrganizationRow {
 
 impl Row for OrganizationRow {
     #[inline]
-    fn id(&self) -> Uuid {
-        self.id
+    fn key(&self) -> Key {
+        self.key
     }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
+    fn of(key: Key) -> Self {
+        Self { key, ..Self::default() }
     }
 }
 
@@ -85,6 +85,10 @@ impl OrganizationRow {
     #[inline]
     pub(super) const fn place<'a>(&'a self, lists: &'a Lists) -> Place<'a> {
         Place { row: self, lists }
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.key.into()
     }
 
     /// Whether all that counts is in the row, of one that is there.

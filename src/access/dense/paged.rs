@@ -1,58 +1,134 @@
-//! A persistent array: cloned in no time, changed by copying one page and the way to it.
+//! Persistent arrays: cloned in no time, changed by copying one page and the way to it.
 
 use std::sync::Arc;
 
 const BITS: u32 = 7;
 const WIDTH: usize = 1 << BITS;
-const MASK: u32 = (1 << BITS) - 1;
 
-/// The place of a number among 128.
-#[inline]
-fn place(number: u32) -> usize {
-    usize::try_from(number & MASK).unwrap_or_default()
+/// Rows by number, from zero, never removed. Those below one that was written to can be there
+/// as they are by default.
+#[derive(Clone, Debug)]
+pub(crate) enum Pages<T> {
+    /// The first 128, or fewer.
+    Page(Arc<[T]>),
+    Branch(Arc<Branch<T>>),
 }
 
-/// Rows by number, from zero. They are added at the end, changed in place, and never removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Branch<T> {
+    /// How many bits of a number choose a row below a child; the others choose the child.
+    shift: u32,
+    children: [Pages<T>; WIDTH],
+}
+
+impl<T> Default for Pages<T> {
+    fn default() -> Self {
+        Self::Page(Arc::from([]))
+    }
+}
+
+impl<T> Branch<T> {
+    /// Which child a number is below, and the number there.
+    #[inline]
+    const fn split(&self, number: usize) -> (usize, usize) {
+        let child = number >> self.shift;
+        (child, number ^ (child << self.shift))
+    }
+}
+
+impl<T> Pages<T> {
+    #[inline(always)]
+    pub(crate) fn get(&self, number: u32) -> Option<&T> {
+        let (mut node, mut number) = (self, usize::try_from(number).ok()?);
+        loop {
+            match node {
+                Self::Page(rows) => return rows.get(number),
+                Self::Branch(branch) => {
+                    let (child, rest) = branch.split(number);
+                    (node, number) = (branch.children.get(child)?, rest);
+                }
+            }
+        }
+    }
+
+    /// How many bytes the rows take, with what leads to them.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Page(rows) => size_of_val(&**rows),
+            Self::Branch(branch) => {
+                branch.children.iter().map(Self::bytes).fold(size_of_val(&**branch), usize::saturating_add)
+            }
+        }
+    }
+
+    fn holds(&self, number: usize) -> bool {
+        match self {
+            Self::Page(_) => number < WIDTH,
+            Self::Branch(branch) => branch.split(number).0 < WIDTH,
+        }
+    }
+}
+
+impl<T: Clone + Default> Pages<T> {
+    /// A row, to be changed.
+    pub(crate) fn edit(&mut self, number: u32) -> Option<&mut T> {
+        let (mut node, mut number) = (self, usize::try_from(number).ok()?);
+        loop {
+            node.make_room(number);
+            match node {
+                Self::Page(rows) => return Arc::make_mut(rows).get_mut(number),
+                Self::Branch(branch) => {
+                    let (child, rest) = branch.split(number);
+                    (node, number) = (Arc::make_mut(branch).children.get_mut(child)?, rest);
+                }
+            }
+        }
+    }
+
+    /// Sees to it that a page is long enough for a number, or a branch high enough.
+    fn make_room(&mut self, number: usize) {
+        while !self.holds(number) {
+            let shift = match self {
+                Self::Page(_) => BITS,
+                Self::Branch(branch) => branch.shift.saturating_add(BITS),
+            };
+            let (old, none) = (std::mem::take(self), Self::default());
+            let mut children: [Self; WIDTH] = std::array::from_fn(|_| none.clone());
+            let [first, ..] = &mut children;
+            *first = old;
+            *self = Self::Branch(Arc::new(Branch { shift, children }));
+        }
+        if let Self::Page(rows) = self
+            && number >= rows.len()
+        {
+            let len = number.saturating_add(1).next_power_of_two().clamp(4, WIDTH);
+            *rows = rows.iter().cloned().chain(std::iter::repeat_with(T::default)).take(len).collect();
+        }
+    }
+}
+
+/// Rows that are added at the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Paged<T> {
-    root: Node<T>,
-    /// How far a number is shifted to choose a child of the root.
-    shift: u32,
+    pages: Pages<T>,
     len: u32,
 }
 
-#[derive(Clone, Debug)]
-enum Node<T> {
-    /// at most 128 rows; those at the end are not in use yet.
-    Page(Arc<[T]>),
-    Branch(Arc<[Node<T>]>),
-}
-
-impl<T: Clone + Default> Default for Paged<T> {
+impl<T> Default for Paged<T> {
     fn default() -> Self {
-        Self { root: Node::Page(Arc::from([])), shift: 0, len: 0 }
+        Self { pages: Pages::default(), len: 0 }
     }
 }
 
 impl<T> Paged<T> {
     #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        if number >= self.len {
-            return None;
-        }
-        let (mut node, mut shift) = (&self.root, self.shift);
-        loop {
-            match node {
-                Node::Branch(children) => node = children.get(place(number >> shift))?,
-                Node::Page(rows) => return rows.get(place(number)),
-            }
-            shift = shift.saturating_sub(BITS);
-        }
+        if number < self.len { self.pages.get(number) } else { None }
     }
 
     /// How many bytes the rows take, with what leads to them.
     pub(crate) fn bytes(&self) -> usize {
-        self.root.bytes()
+        self.pages.bytes()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -62,76 +138,24 @@ impl<T> Paged<T> {
 
 impl<T: Clone + Default> Paged<T> {
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        if number >= self.len {
-            return None;
-        }
-        let (mut node, mut shift) = (&mut self.root, self.shift);
-        loop {
-            match node {
-                Node::Branch(children) => {
-                    node = Arc::make_mut(children).get_mut(place(number >> shift))?;
-                }
-                Node::Page(rows) => return Arc::make_mut(rows).get_mut(place(number)),
-            }
-            shift = shift.saturating_sub(BITS);
-        }
+        if number < self.len { self.pages.edit(number) } else { None }
     }
 
     /// Adds a row, and answers its number.
     pub(crate) fn push(&mut self, row: T) -> u32 {
         let number = self.len;
-        if number.checked_shr(self.shift.saturating_add(BITS)).unwrap_or_default() > 0 {
-            let full = std::mem::replace(&mut self.root, Node::Page(Arc::from([])));
-            self.root = Node::Branch(Arc::from([full]));
-            self.shift = self.shift.saturating_add(BITS);
-        }
-        self.root.make_room(number, self.shift);
         self.len = number.saturating_add(1);
-        if let Some(place) = self.get_mut(number) {
+        if let Some(place) = self.pages.edit(number) {
             *place = row;
         }
         number
     }
 }
 
-impl<T> Node<T> {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Page(rows) => size_of_val(&**rows),
-            Self::Branch(children) => {
-                children.iter().map(Self::bytes).fold(size_of_val(&**children), usize::saturating_add)
-            }
-        }
-    }
-}
-
-impl<T: Clone + Default> Node<T> {
-    /// Sees to it that the page of the next number is there and long enough.
-    fn make_room(&mut self, number: u32, shift: u32) {
-        let place = place(number >> shift);
-        match self {
-            Self::Page(rows) if place >= rows.len() => {
-                let len = rows.len().saturating_mul(2).clamp(4, WIDTH);
-                let filled = rows.iter().cloned().chain(std::iter::repeat_with(T::default));
-                *rows = filled.take(len).collect();
-            }
-            Self::Page(_) => {}
-            Self::Branch(children) => {
-                let below = shift.saturating_sub(BITS);
-                if place >= children.len() {
-                    let new = if below == 0 { Self::Page(Arc::from([])) } else { Self::Branch(Arc::from([])) };
-                    *children = children.iter().cloned().chain([new]).collect();
-                }
-                if let Some(child) = Arc::make_mut(children).get_mut(place) {
-                    child.make_room(number, below);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Every length up to one of three levels, against a vector; an older clone stays as it was.
@@ -152,5 +176,25 @@ mod tests {
         }
         assert_eq!(paged.iter().copied().collect::<Vec<_>>(), plain);
         assert_eq!(paged.get(5_000), None);
+    }
+
+    /// Against a map: numbers far apart, written in any order.
+    #[test]
+    fn pages_hold_what_a_map_holds() {
+        let (mut pages, mut plain, mut draw) = (Pages::<u32>::default(), BTreeMap::new(), 7_u32);
+        for step in 1..2_000 {
+            draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let number = draw >> (draw % 29);
+            *pages.edit(number).unwrap() = step;
+            plain.insert(number, step);
+            for near in [number.wrapping_sub(1), number.wrapping_add(1), number.wrapping_add(128), number ^ 1 << 14] {
+                let found = pages.get(near).copied().unwrap_or_default();
+                assert_eq!(found, plain.get(&near).copied().unwrap_or_default(), "at {near}");
+            }
+        }
+        for (number, step) in &plain {
+            assert_eq!(pages.get(*number), Some(step), "at {number}");
+        }
+        assert_eq!(size_of::<Pages<u32>>(), 16);
     }
 }

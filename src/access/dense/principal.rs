@@ -7,7 +7,7 @@ use uuid::Uuid;
 use wide::u16x16;
 
 use super::row::{Holding, Lists, Pairs, count_of, has, mark_of, pairs_of, put, second};
-use super::trie::Row;
+use super::trie::{Key, Row};
 
 /// How many words fit into a row; with them it fills one cache line.
 const NEAR: usize = 16;
@@ -18,7 +18,7 @@ const NEAR: usize = 16;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct PrincipalRow {
-    id: Uuid,
+    key: Key,
     marks: u8,
     held: u8,
     bare: u8,
@@ -47,11 +47,11 @@ const FAR: u8 = 8;
 
 impl Row for PrincipalRow {
     #[inline]
-    fn id(&self) -> Uuid {
-        self.id
+    fn key(&self) -> Key {
+        self.key
     }
-    fn of(id: Uuid) -> Self {
-        Self { id, ..Self::default() }
+    fn of(key: Key) -> Self {
+        Self { key, ..Self::default() }
     }
 }
 
@@ -191,8 +191,8 @@ impl PrincipalRow {
 }
 
 impl<'a> Standing<'a> {
-    pub(crate) const fn id(&self) -> Uuid {
-        self.row.id
+    pub(crate) fn id(&self) -> Uuid {
+        self.row.key.into()
     }
 
     /// Whether they are known to the tree and not erased.

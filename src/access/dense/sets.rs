@@ -5,8 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::paged::Paged;
-use super::row::RoleRow;
-use super::trie::Numbered;
+use super::trie::Numbers;
 use super::words::Words;
 use crate::access::catalog::Catalog;
 use crate::access::set::ClaimSet;
@@ -34,7 +33,11 @@ impl Sets {
     /// Whether a set gives a claim; none where that depends on a role.
     #[inline(always)]
     pub(crate) fn gives(&self, catalog: &Catalog, set: u32, bit: usize) -> Option<bool> {
-        catalog.set_gives(set, bit).or_else(|| self.own_gives(catalog, set, bit))
+        // Not by a closure, which would be handed all of this in memory.
+        match catalog.set_gives(set, bit) {
+            None => self.own_gives(catalog, set, bit),
+            gives => gives,
+        }
     }
 
     #[inline(never)]
@@ -79,7 +82,7 @@ impl Sets {
     pub(super) fn number<'p>(
         &mut self,
         catalog: &Catalog,
-        roles: &mut Numbered<RoleRow>,
+        roles: &mut Numbers,
         privileges: impl IntoIterator<Item = &'p Privilege>,
     ) -> u32 {
         let mut privileges = privileges.into_iter();

@@ -9,16 +9,52 @@ use uuid::Uuid;
 
 use super::paged::Paged;
 
+/// An identifier in two words, as it is hashed and compared.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub(crate) struct Key(u64, u64);
+
+impl PartialEq for Key {
+    /// In one step: most are compared with what they are equal to.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        (self.0 ^ other.0) | (self.1 ^ other.1) == 0
+    }
+}
+
+impl Key {
+    /// The hash of the identifier. It is the same in every process, so that a replay is a replay.
+    #[inline]
+    pub(crate) fn hash(self) -> u64 {
+        FixedState::with_seed(0x6261_696c_6977_6963).hash_one(u128::from(self.0) << 64 | u128::from(self.1))
+    }
+
+    #[inline]
+    const fn is_nil(self) -> bool {
+        self.0 | self.1 == 0
+    }
+}
+
+impl From<Uuid> for Key {
+    #[inline]
+    fn from(id: Uuid) -> Self {
+        let (high, low) = id.as_u64_pair();
+        Self(high, low)
+    }
+}
+
+impl From<Key> for Uuid {
+    fn from(Key(high, low): Key) -> Self {
+        Self::from_u64_pair(high, low)
+    }
+}
+
 /// A row that knows whose it is.
 pub(crate) trait Row: Clone + Default {
     /// Whose row it is; nil for one that is not in use.
-    fn id(&self) -> Uuid;
+    fn key(&self) -> Key;
 
     /// An empty row of this one.
-    fn of(id: Uuid) -> Self;
-
-    /// How many rows a table has at most: one of more is split, so that a write copies no more.
-    const MOST: usize = 256;
+    fn of(key: Key) -> Self;
 }
 
 /// Rows, found by their identifier and never removed.
@@ -34,16 +70,12 @@ enum Node<R> {
     Branch(Arc<[Node<R>; CHILDREN]>),
 }
 
+/// How many rows a table has at most: one of more is split, so that a write copies no more.
+const MOST: usize = 256;
 const BITS: u32 = 7;
 const CHILDREN: usize = 1 << BITS;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
 const DEEPEST: u32 = 21;
-
-/// The hash of an identifier. It is the same in every process, so that a replay is a replay.
-#[inline]
-pub(crate) fn hash(id: Uuid) -> u64 {
-    FixedState::with_seed(0x6261_696c_6977_6963).hash_one(u128::from_le_bytes(id.into_bytes()))
-}
 
 /// A place among the children of a branch.
 #[inline]
@@ -78,13 +110,13 @@ impl<'a, R: Row> Probe<'a, R> {
 
     /// The row of an identifier.
     #[inline]
-    pub(crate) fn find(mut self, id: Uuid) -> Option<&'a R> {
+    pub(crate) fn find(mut self, key: Key) -> Option<&'a R> {
         loop {
             let row = self.row()?;
-            if row.id() == id {
+            if row.key() == key {
                 return Some(row);
             }
-            if row.id().is_nil() {
+            if row.key().is_nil() {
                 return None;
             }
             self = self.next();
@@ -100,8 +132,8 @@ impl<R: Row> Default for Trie<R> {
 
 impl<R: Row> Trie<R> {
     #[inline]
-    pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
-        self.probe(hash(id)).find(id)
+    pub(crate) fn find(&self, key: Key) -> Option<&R> {
+        self.probe(key.hash()).find(key)
     }
 
     /// Where the row of an identifier with this hash is.
@@ -122,10 +154,10 @@ impl<R: Row> Trie<R> {
     }
 
     /// The row of an identifier, to be changed; a new one if it was not seen before.
-    pub(crate) fn edit(&mut self, id: Uuid) -> Option<&mut R> {
-        let hash = hash(id);
-        if self.probe(hash).find(id).is_none() {
-            self.root.insert(R::of(id), hash, 0);
+    pub(crate) fn edit(&mut self, key: Key) -> Option<&mut R> {
+        let hash = key.hash();
+        if self.probe(hash).find(key).is_none() {
+            self.root.insert(R::of(key), hash, 0);
         }
         let (mut node, mut bits) = (&mut self.root, hash);
         let rows = loop {
@@ -136,7 +168,7 @@ impl<R: Row> Trie<R> {
             bits >>= BITS;
         };
         let mut probe = Probe::new(rows, hash);
-        while probe.row()?.id() != id {
+        while probe.row()?.key() != key {
             probe = probe.next();
         }
         let place = probe.place;
@@ -158,7 +190,7 @@ impl<R: Row> Trie<R> {
                 }
             }
         });
-        tables.flat_map(|rows| rows.iter()).filter(|row| !row.id().is_nil())
+        tables.flat_map(|rows| rows.iter()).filter(|row| !row.key().is_nil())
     }
 }
 
@@ -167,7 +199,7 @@ impl<R: Row> FromIterator<R> for Trie<R> {
     fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
         let mut rows: Vec<R> = rows.into_iter().collect();
         // Those that share a table, and all tables of a branch, come one after the other.
-        rows.sort_by_cached_key(|row| hash(row.id()).reverse_bits());
+        rows.sort_by_cached_key(|row| row.key().hash().reverse_bits());
         Self { root: Node::of(&rows, 0) }
     }
 }
@@ -176,8 +208,8 @@ impl<R: Row> Node<R> {
     /// A node of these rows, which come in the order of their branches.
     fn of(rows: &[R], depth: u32) -> Self {
         let others = rows.len().saturating_sub(1);
-        if !has_room(others, R::MOST) && depth <= DEEPEST {
-            let child_of = |row: &R| child(hash(row.id()) >> depth);
+        if !has_room(others, MOST) && depth <= DEEPEST {
+            let child_of = |row: &R| child(row.key().hash() >> depth);
             let mut children = [const { None }; CHILDREN];
             for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
                 if let Some(place) = rows.first().and_then(|row| children.get_mut(child_of(row))) {
@@ -191,7 +223,7 @@ impl<R: Row> Node<R> {
             size = size.saturating_mul(2);
         }
         let mut table = Self::of_size(size);
-        rows.iter().for_each(|row| table.insert(row.clone(), hash(row.id()), depth));
+        rows.iter().for_each(|row| table.insert(row.clone(), row.key().hash(), depth));
         table
     }
 
@@ -222,7 +254,7 @@ impl<R: Row> Node<R> {
             Self::Table(rows) if has_room(used(rows), rows.len()) => {
                 let rows = Arc::make_mut(rows);
                 let mut probe = Probe::new(rows, hash);
-                while probe.row().is_some_and(|taken| !taken.id().is_nil()) {
+                while probe.row().is_some_and(|taken| !taken.key().is_nil()) {
                     probe = probe.next();
                 }
                 let place = probe.place;
@@ -232,20 +264,20 @@ impl<R: Row> Node<R> {
             }
             Self::Table(rows) => {
                 let old = rows.clone();
-                *self = if old.len() < R::MOST || depth > DEEPEST {
+                *self = if old.len() < MOST || depth > DEEPEST {
                     Self::of_size(old.len().saturating_mul(2))
                 } else {
                     Self::Branch(Arc::new(std::array::from_fn(|_| Self::empty())))
                 };
-                let all = old.iter().filter(|row| !row.id().is_nil()).cloned();
-                all.chain([row]).for_each(|row| self.insert(row.clone(), self::hash(row.id()), depth));
+                let all = old.iter().filter(|row| !row.key().is_nil()).cloned();
+                all.chain([row]).for_each(|row| self.insert(row.clone(), row.key().hash(), depth));
             }
         }
     }
 }
 
 fn used<R: Row>(rows: &[R]) -> usize {
-    rows.iter().filter(|row| !row.id().is_nil()).count()
+    rows.iter().filter(|row| !row.key().is_nil()).count()
 }
 
 /// Three quarters full is full, and one place is always free.
@@ -253,39 +285,32 @@ const fn has_room(used: usize, rows: usize) -> bool {
     used.saturating_add(1).saturating_mul(4) <= rows.saturating_mul(3)
 }
 
-/// Rows by number, and numbers by identifier. A number, once given, is never another's.
-#[derive(Clone, Debug)]
-pub(crate) struct Numbered<R> {
-    rows: Paged<R>,
+/// Numbers of identifiers. A number, once given, is never another's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
     numbers: Trie<Number>,
     ids: Paged<Uuid>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Number {
-    id: Uuid,
+    key: Key,
     number: Option<u32>,
 }
 
 impl Row for Number {
-    fn id(&self) -> Uuid {
-        self.id
+    fn key(&self) -> Key {
+        self.key
     }
-    fn of(id: Uuid) -> Self {
-        Self { id, number: None }
-    }
-}
-
-impl<R: Clone + Default> Default for Numbered<R> {
-    fn default() -> Self {
-        Self { rows: Paged::default(), numbers: Trie::default(), ids: Paged::default() }
+    fn of(key: Key) -> Self {
+        Self { key, number: None }
     }
 }
 
-impl<R> Numbered<R> {
-    #[inline(always)]
-    pub(crate) fn get(&self, number: u32) -> Option<&R> {
-        self.rows.get(number)
+impl Numbers {
+    /// The number of an identifier that was seen before.
+    pub(crate) fn find(&self, id: Uuid) -> Option<u32> {
+        self.numbers.find(id.into())?.number
     }
 
     /// The identifier of this number.
@@ -293,37 +318,23 @@ impl<R> Numbered<R> {
         self.ids.get(number).copied()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Uuid, &R)> {
-        self.ids.iter().copied().zip(self.rows.iter())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Uuid)> {
+        (0..).zip(self.ids.iter().copied())
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.numbers.bytes().saturating_add(self.rows.bytes()).saturating_add(self.ids.bytes())
+        self.numbers.bytes().saturating_add(self.ids.bytes())
     }
 
-    pub(crate) fn find(&self, id: Uuid) -> Option<&R> {
-        self.rows.get(self.numbers.find(id)?.number?)
-    }
-}
-
-impl<R: Clone + Default> Numbered<R> {
     /// The number of an identifier; a new one if it was not seen before.
     pub(crate) fn number(&mut self, id: Uuid) -> u32 {
-        let known = self.numbers.find(id).and_then(|row| row.number);
-        known.unwrap_or_else(|| {
-            let number = self.rows.push(R::default());
-            self.ids.push(id);
-            if let Some(row) = self.numbers.edit(id) {
+        self.find(id).unwrap_or_else(|| {
+            let number = self.ids.push(id);
+            if let Some(row) = self.numbers.edit(id.into()) {
                 row.number = Some(number);
             }
             number
         })
-    }
-
-    /// The number and the row, to be changed.
-    pub(crate) fn edit(&mut self, id: Uuid) -> (u32, Option<&mut R>) {
-        let number = self.number(id);
-        (number, self.rows.get_mut(number))
     }
 }
 
@@ -333,10 +344,10 @@ mod tests {
 
     #[test]
     fn each_identifier_keeps_its_number() {
-        let mut table = Numbered::<u8>::default();
+        let mut table = Numbers::default();
         let id = |number: u32| Uuid::from_u128(u128::from(number) << 40 | 1);
         for number in 0..60_000 {
-            assert!(table.numbers.find(id(number)).is_none());
+            assert!(table.find(id(number)).is_none());
             assert_eq!(table.number(id(number)), number);
         }
         for number in 0..60_000 {
@@ -349,20 +360,20 @@ mod tests {
 
     #[test]
     fn a_clone_does_not_see_what_comes_later() {
-        let mut trie = Trie::<Number>::default();
-        trie.edit(Uuid::from_u128(1)).unwrap().number = Some(7);
+        let (mut trie, id) = (Trie::<Number>::default(), |number| Uuid::from_u128(number).into());
+        trie.edit(id(1)).unwrap().number = Some(7);
         let older = trie.clone();
-        trie.edit(Uuid::from_u128(1)).unwrap().number = Some(8);
-        trie.edit(Uuid::from_u128(2)).unwrap();
-        assert!(older.find(Uuid::from_u128(2)).is_none() && trie.find(Uuid::from_u128(2)).is_some());
-        assert_eq!(older.find(Uuid::from_u128(1)).unwrap().number, Some(7));
+        trie.edit(id(1)).unwrap().number = Some(8);
+        trie.edit(id(2)).unwrap();
+        assert!(older.find(id(2)).is_none() && trie.find(id(2)).is_some());
+        assert_eq!(older.find(id(1)).unwrap().number, Some(7));
     }
 
     #[test]
     fn it_grows_where_no_branch_is_left() {
         let mut node = Node::<Number>::empty();
-        let numbers = (1..2_000).map(|id| Number::of(Uuid::from_u128(id)));
-        numbers.for_each(|row| node.insert(row.clone(), hash(row.id), DEEPEST + BITS));
+        let numbers = (1..2_000).map(|id| Number::of(Uuid::from_u128(id).into()));
+        numbers.for_each(|row| node.insert(row.clone(), row.key.hash(), DEEPEST + BITS));
         let Node::Table(rows) = node else { panic!("it branched") };
         assert_eq!((used(&rows), rows.len()), (1_999, 4_096));
         assert_eq!(size_of::<Node<Number>>(), 16);
