@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
-use self::hints::Hints;
+use self::hints::{Hints, Recent};
 use crate::access::catalog::Catalog;
 use crate::access::claim::Claim;
 use crate::access::dense::Front;
@@ -71,17 +71,18 @@ impl Forest {
         }
     }
 
-    /// The trees where an organization may be.
     #[inline]
-    fn hinted(&self, organization: OrganizationId) -> impl Iterator<Item = &Kept> {
-        self.hints.of(hash(organization)).filter_map(|tree| self.trees.get(tree)?.as_ref())
+    fn kept(&self, number: u32) -> Option<&Kept> {
+        self.trees.get(number)?.as_ref()
     }
 
-    /// The tree that an organization is in, or was removed from.
-    fn kept_of(&self, organization: OrganizationId) -> Option<&Kept> {
-        let is_there = |kept: &&Kept| kept.tree.contains(organization);
-        let kept = self.hinted(organization).find(is_there);
-        kept.or_else(|| self.hinted(organization).find(|kept| kept.removed(organization)))
+    /// The number of the tree that an organization is in, or was removed from.
+    fn home(&self, organization: OrganizationId) -> Option<u32> {
+        let is = |test: &dyn Fn(&Kept) -> bool| {
+            let mut hints = self.hints.of(hash(organization));
+            hints.find(|number| self.kept(*number).is_some_and(test))
+        };
+        is(&|kept| kept.tree.contains(organization)).or_else(|| is(&|kept| kept.removed(organization)))
     }
 }
 
@@ -89,33 +90,35 @@ impl Forest {
 /// one for each thread that answers checks.
 ///
 /// ```
-/// # use bailiwick::{Claim, Directory, OrganizationId, PrincipalId, Repository, Timestamp};
-/// fn may<R: Repository>(
-///     directory: &Directory<R>,
+/// # use bailiwick::{Claim, OrganizationId, PrincipalId, Reader, Timestamp};
+/// fn may(
+///     reader: &mut Reader<'_>,
 ///     who: PrincipalId,
 ///     place: OrganizationId,
 ///     what: &Claim,
 ///     at: Timestamp,
 /// ) -> Option<bool> {
-///     directory.reader().allows(who, place, what, at)
+///     reader.allows(who, place, what, at)
 /// }
 /// ```
 pub struct Reader<'d> {
     forest: Cache<&'d ArcSwap<Forest>, Arc<Forest>>,
     /// Of the domain that all of the trees are of.
     catalog: &'d Catalog,
+    recent: Recent,
 }
 
 impl<'d> Reader<'d> {
     pub(crate) fn new(forest: &'d ArcSwap<Forest>, catalog: &'d Catalog) -> Self {
-        Self { forest: Cache::new(forest), catalog }
+        Self { forest: Cache::new(forest), catalog, recent: Recent::default() }
     }
 
     /// The newest state kept of the tree that an organization is in, or was removed from; always
     /// that of a whole commit. `None` says nothing about the organization, only that its tree is
     /// not kept: ask the directory for it.
     pub fn tree_of(&mut self, organization: OrganizationId) -> Option<&OrganizationTree> {
-        self.forest.load().kept_of(organization).map(|kept| &*kept.tree)
+        let forest = self.forest.load();
+        forest.kept(forest.home(organization)?).map(|kept| &*kept.tree)
     }
 
     /// Whether a principal may do `claim` in an organization, as [`Access::allows`] of
@@ -129,11 +132,78 @@ impl<'d> Reader<'d> {
         at: Timestamp,
     ) -> Option<bool> {
         let (forest, catalog) = (self.forest.load(), self.catalog);
-        // The first hint is nearly always right; the row that says so is read anyway.
-        let hinted = forest.hinted(organization).next()?.access(catalog);
-        hinted.allows_if_there(principal, organization, claim, at).or_else(|| {
-            let access = forest.kept_of(organization)?.access(catalog);
-            Some(access.allows(principal, organization, claim, at))
+        let hash = hash(organization);
+        let hint = self.recent.get_or_set(hash, || forest.hints.of(hash).next())?;
+        // A hint is nearly always right; the row that says so is read anyway.
+        let hinted = forest.kept(hint).map(|kept| kept.access(catalog));
+        hinted.and_then(|access| access.allows_if_there(principal, organization, claim, at)).or_else(|| {
+            let home = forest.home(organization)?;
+            self.recent.set(hash, home);
+            Some(forest.kept(home)?.access(catalog).allows(principal, organization, claim, at))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::command::Context;
+    use crate::founding::FoundTree;
+    use crate::id::CommitKey;
+    use crate::person::Person;
+    use crate::rules::Rules;
+    use crate::secret::AgentSecret;
+    use crate::tree::Domain;
+
+    fn ada() -> PrincipalId {
+        PrincipalId::from_u128(10).unwrap()
+    }
+
+    fn founded(domain: &Arc<Domain>, root: OrganizationId) -> Arc<OrganizationTree> {
+        let mut tree = OrganizationTree::empty(root, domain.clone());
+        let context =
+            Context::operator(ada(), "2026-01-01T00:00:00Z".parse().unwrap(), CommitKey::from_u128(1).unwrap());
+        let (person, secret) = (Person::named("Ada".parse().unwrap()), AgentSecret::from_entropy([7; 32]));
+        let found = FoundTree { root, name: "Root".parse().unwrap(), owner: ada(), person, secret };
+        let decided = tree.decide(&context, &found).unwrap();
+        tree.apply(&decided.changes).unwrap();
+        Arc::new(tree)
+    }
+
+    /// Two identifiers whose hashes are the same by half.
+    fn alike() -> [OrganizationId; 2] {
+        let mut seen = BTreeMap::new();
+        let spread = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+        let ids = (1..1_000_000_u128).map(|number| OrganizationId::from_u128(number.wrapping_mul(spread)).unwrap());
+        let mut pairs = ids.filter_map(|id| seen.insert(hash(id) >> 32, id).map(|other| [other, id]));
+        pairs.next().unwrap()
+    }
+
+    // spec: REP-5
+    #[test]
+    fn a_hint_of_another_organization_leads_nobody_astray() {
+        let domain = Arc::new(Domain { catalog: Catalog::new([]).unwrap(), rules: Rules::provider() });
+        let [one, other] = alike();
+        let (claim, at) = ("organizations.view".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        let forest = ArcSwap::<Forest>::default();
+        let mut reader = Reader::new(&forest, &domain.catalog);
+        let keep = |root| {
+            forest.rcu(|forest| {
+                let mut forest = Forest::clone(forest);
+                forest.keep(&founded(&domain, root), &[root]);
+                forest
+            });
+        };
+        keep(one);
+        assert_eq!(reader.allows(ada(), one, &claim, at), Some(true));
+        assert_eq!(reader.allows(ada(), other, &claim, at), None, "its tree is not kept");
+        assert!(reader.tree_of(other).is_none());
+        keep(other);
+        for root in [one, other, one] {
+            assert_eq!(reader.allows(ada(), root, &claim, at), Some(true));
+            assert_eq!(reader.tree_of(root).map(OrganizationTree::root), Some(root));
+        }
     }
 }

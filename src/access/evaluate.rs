@@ -151,7 +151,7 @@ impl<'a> Access<'a> {
     }
 
     #[cold]
-    fn provides_bit(&self, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
+    fn provides_bit(self, organization: OrganizationId, bit: usize, at: Timestamp) -> bool {
         self.catalog.by_bit(bit).is_some_and(|declaration| self.provides(organization, declaration, at))
     }
 

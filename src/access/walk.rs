@@ -46,7 +46,7 @@ impl<'a> Access<'a> {
     }
 
     #[inline(never)]
-    fn walks_to(&self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
+    fn walks_to(self, principal: Standing<'a>, place: Place<'a>, bit: usize, at: Timestamp) -> bool {
         let each = |gift| if self.gift_gives(&gift, place, bit) { Break(()) } else { Continue(()) };
         self.walk(principal, place, at, each).is_break()
     }

@@ -39,6 +39,17 @@ fn table_of(hash: u64) -> usize {
 
 const TAG: u64 = 0xffff_ffff_0000_0000;
 
+#[inline]
+fn hint(hash: u64, tree: u32) -> u64 {
+    hash & TAG | u64::from(tree).wrapping_add(1)
+}
+
+/// The number of the tree; none if this is no hint.
+#[inline]
+fn tree_of(hint: u64) -> Option<u32> {
+    u32::try_from((hint & !TAG).checked_sub(1)?).ok()
+}
+
 /// The places of a table from where a hint with this hash is sought.
 #[inline]
 fn places(table: &[AtomicU64], hash: u64) -> impl Iterator<Item = &AtomicU64> {
@@ -54,7 +65,7 @@ impl Hints {
         let table = self.tables.get(table_of(hash)).map_or(&[][..], |table| table);
         let hints = places(table, hash).map(|place| place.load(Ordering::Relaxed)).take_while(|hint| *hint != 0);
         let same = hints.filter(move |hint| (hint ^ hash) & TAG == 0);
-        same.filter_map(|hint| u32::try_from((hint & !TAG).wrapping_sub(1)).ok())
+        same.filter_map(tree_of)
     }
 
     /// Adds that an organization with this hash may be in a tree.
@@ -76,8 +87,49 @@ impl Hints {
             }
         }
         if let Some(table) = self.tables.get(number) {
-            put(table, hash & TAG | u64::from(tree).saturating_add(1));
+            put(table, hint(hash, tree));
         }
+    }
+}
+
+/// The hints that one reader read last, each at a place of its own, close at hand.
+pub(super) struct Recent(Box<[u64; RECENT]>);
+
+/// Half of what a processor keeps closest would be taken by eight times as many.
+const RECENT: usize = 512;
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self(Box::new([0; RECENT]))
+    }
+}
+
+impl Recent {
+    /// The tree where an organization with this hash may be: the one that was read last, or else
+    /// the one that `read` answers.
+    #[inline]
+    pub(super) fn get_or_set(&mut self, hash: u64, read: impl FnOnce() -> Option<u32>) -> Option<u32> {
+        let hint = self.0.get(Self::place(hash)).copied().unwrap_or_default();
+        if (hint ^ hash) & TAG == 0
+            && let Some(tree) = tree_of(hint)
+        {
+            return Some(tree);
+        }
+        let tree = read()?;
+        self.set(hash, tree);
+        Some(tree)
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, hash: u64, tree: u32) {
+        if let Some(place) = self.0.get_mut(Self::place(hash)) {
+            *place = hint(hash, tree);
+        }
+    }
+
+    #[inline]
+    fn place(hash: u64) -> usize {
+        usize::try_from(hash >> 32).unwrap_or_default() % RECENT
     }
 }
 

@@ -81,8 +81,52 @@ fn a_reader_sees_what_was_committed_and_where_an_organization_is() {
     block_on(directory.execute(root(), &numbered(&world, 1), &create)).unwrap();
     assert!(reader.tree_of(organization(3)).unwrap().access().owns(ada(), organization(3), world.at));
     let detach = DetachOrganization { organization: child, sever: false };
+    let owns = |reader: &mut Reader<'_>, place| reader.allows(ada(), place, &claim("members.view"), world.at);
+    assert_eq!(owns(&mut reader, child), Some(true));
     block_on(directory.detach(root(), &numbered(&world, 2), &detach)).unwrap();
-    assert_eq!(reader.tree_of(child).map(OrganizationTree::root), Some(child));
+    for _ in 0..2 {
+        assert_eq!(owns(&mut reader, child), Some(true), "by the tree that it is now");
+        assert_eq!(reader.tree_of(child).map(OrganizationTree::root), Some(child));
+    }
+    // One that was removed is still known, lest it is looked for in the storage again and again.
+    let (evidence, mode) = (Evidence::none(world.at), DeletionMode::Hard);
+    let remove = DeleteOrganization { organization: organization(3), evidence, mode };
+    block_on(directory.execute(root(), &numbered(&world, 3), &remove)).unwrap();
+    assert_eq!(owns(&mut reader, organization(3)), Some(false));
+    assert_eq!(reader.tree_of(organization(3)).map(OrganizationTree::root), Some(root()));
+    assert_eq!(owns(&mut reader, organization(60)), None);
+}
+
+// spec: CLM-7
+#[test]
+fn a_reader_answers_as_the_tree_does() {
+    let mut world = World::new();
+    let places = [2, 3, 4].map(|number| world.child(number, root(), &format!("Child {number}")));
+    let kim = world.user(30, "Kim", &places[..1]);
+    world.grant(kim, "groups.view", places[0]);
+    let team = world.team(1, root(), "Support", &["groups.view", "members.view"]);
+    world.join(kim, team);
+    world.link(1, team, places[1], LinkTerms::target());
+    let compare = |world: &World| {
+        let directory = kept(world);
+        let (mut reader, mut allowed) = (directory.reader(), 0);
+        for who in [ada(), kim, principal(99)] {
+            for place in [root(), places[0], places[1], places[2]] {
+                for what in ["groups.view", "members.view", "not.declared"].map(claim) {
+                    let answer = world.tree.access().allows(who, place, &what, world.at);
+                    assert_eq!(reader.allows(who, place, &what, world.at), Some(answer), "{who} {what} {place}");
+                    allowed += usize::from(answer);
+                }
+            }
+        }
+        allowed
+    };
+    let plain = compare(&world);
+    world.link(2, team, places[2], LinkTerms::subtree());
+    let reaching = compare(&world);
+    world.ada(&DeactivateOrganization { organization: places[2], with_descendants: false }).unwrap();
+    let inactive = compare(&world);
+    assert!(plain < reaching && inactive < reaching, "{plain}, {reaching}, {inactive}");
 }
 
 // spec: CLM-7
