@@ -153,7 +153,7 @@ mod tests {
         let mut draw = 7_u64;
         for step in 0..20_000 {
             draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let tag = if step % 3 == 0 { 0x0500_0000 | (draw >> 32) % 7 } else { draw >> 40 };
+            let tag = if step % 3 == 0 { 0x0500_0000 | ((draw >> 32) % 7) } else { draw >> 40 };
             let tree = if step % 50 == 0 { u32::MAX - 1 } else { u32::try_from(draw >> 61).unwrap() };
             hints = hints.clone();
             hints.add(tag << 32 | step, tree);

@@ -5,7 +5,7 @@
 
 use super::organization::{OrganizationRow, Place};
 use super::principal::{PrincipalRow, Standing};
-use super::row::{Holding, Way};
+use super::row::{GroupRow, Holding, Way};
 use super::{DenseIndex, Front};
 use crate::access::catalog::Catalog;
 use crate::time::Timestamp;
@@ -39,7 +39,8 @@ impl DenseIndex {
         }
         if who.among & place.among != 0 {
             for group in who.groups().filter(|group| place.may_have(*group)) {
-                if self.holds_by(group, front, catalog, (who, direct), place, bit, at)? {
+                let row = front.groups.get(group)?;
+                if self.holds_by((group, row), catalog, (who, direct), place, bit, at)? {
                     return Some(true);
                 }
             }
@@ -52,15 +53,13 @@ impl DenseIndex {
     #[inline(never)]
     fn holds_by(
         &self,
-        group: u32,
-        front: &Front,
+        (group, row): (u32, &GroupRow),
         catalog: &Catalog,
         (who, direct): (&PrincipalRow, Option<Holding>),
         place: &OrganizationRow,
         bit: usize,
         at: Timestamp,
     ) -> Option<bool> {
-        let row = front.groups.get(group)?;
         let lives_there = row.home == place.number;
         let (given, home) = if lives_there {
             (row.gives, direct)
