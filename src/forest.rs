@@ -123,7 +123,7 @@ impl<'d> Reader<'d> {
 
     /// Whether a principal may do `claim` in an organization, as [`Access::allows`] of
     /// [its tree](Self::tree_of) answers, and sooner than through the tree. `None` says nothing
-    /// about the organization, only that its tree is not kept.
+    /// about the organization, only that its tree is not kept: ask the directory for it (CLM-7).
     pub fn allows(
         &mut self,
         principal: PrincipalId,

@@ -13,7 +13,8 @@ const TABLES: usize = 128;
 /// Tables of hints, probed in order. A hint is half of an organization's hash and, below it, one
 /// more than the number of the tree; zero is no hint.
 ///
-/// Hints are of those who see the forest that was kept after them, by which they are ordered.
+/// A forest is put in place after its hints were written: whoever sees it sees them, so that they
+/// need no order of their own.
 #[derive(Clone)]
 pub(super) struct Hints {
     tables: Arc<[Arc<[AtomicU64]>; TABLES]>,
@@ -37,6 +38,7 @@ fn table_of(hash: u64) -> usize {
     usize::try_from(hash >> 57).unwrap_or_default() % TABLES
 }
 
+/// The bits of a hint that are the hash's.
 const TAG: u64 = 0xffff_ffff_0000_0000;
 
 #[inline]
@@ -95,7 +97,7 @@ impl Hints {
 /// The hints that one reader read last, each at a place of its own, close at hand.
 pub(super) struct Recent(Box<[u64; RECENT]>);
 
-/// Half of what a processor keeps closest would be taken by eight times as many.
+/// Four kilobytes, an eighth of what a processor keeps closest.
 const RECENT: usize = 512;
 
 impl Default for Recent {
