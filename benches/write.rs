@@ -43,20 +43,18 @@ fn writes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("clone", format!("{size:?}")), |bencher| bencher.iter(|| tree.clone()));
         drop(tree);
         group.sample_size(10);
-        if size != Size::L {
-            for shape in [Shape::Forest, Shape::OneTree] {
-                let logs = world.logs(shape);
-                let events = logs.iter().flat_map(|(_, log)| log).map(|commit| commit.events.len() as u64).sum();
-                group.throughput(Throughput::Elements(events));
-                group.bench_function(BenchmarkId::new(format!("replay {shape:?}"), format!("{size:?}")), |bencher| {
-                    let replay = || {
-                        logs.iter()
-                            .map(|(root, log)| OrganizationTree::replay(*root, world.domain.clone(), log, []).unwrap())
-                            .collect::<Vec<_>>()
-                    };
-                    bencher.iter_batched(|| (), |()| replay(), BatchSize::PerIteration);
-                });
-            }
+        for shape in [Shape::Forest, Shape::OneTree] {
+            let logs = world.logs(shape);
+            let events = logs.iter().flat_map(|(_, log)| log).map(|commit| commit.events.len() as u64).sum();
+            group.throughput(Throughput::Elements(events));
+            group.bench_function(BenchmarkId::new(format!("replay {shape:?}"), format!("{size:?}")), |bencher| {
+                let replay = || {
+                    logs.iter()
+                        .map(|(root, log)| OrganizationTree::replay(*root, world.domain.clone(), log, []).unwrap())
+                        .collect::<Vec<_>>()
+                };
+                bencher.iter_batched(|| (), |()| replay(), BatchSize::PerIteration);
+            });
         }
         group.finish();
         for shape in [Shape::Forest, Shape::OneTree] {
