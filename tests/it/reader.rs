@@ -18,6 +18,15 @@ fn kept(world: &World) -> Directory<MemoryRepository> {
     directory
 }
 
+/// Three children of the root; Kim holds a claim in the first.
+fn kim_at_a_child() -> (World, [OrganizationId; 3], PrincipalId) {
+    let mut world = World::new();
+    let places = [2, 3, 4].map(|number| world.child(number, root(), &format!("Child {number}")));
+    let kim = world.user(30, "Kim", &places[..1]);
+    world.grant(kim, "groups.view", places[0]);
+    (world, places, kim)
+}
+
 fn numbered(world: &World, key: u128) -> Context {
     Context::principal(ada(), root(), world.at, CommitKey::from_u128(0xabcd_0000_0000 + key).unwrap())
 }
@@ -100,10 +109,7 @@ fn a_reader_sees_what_was_committed_and_where_an_organization_is() {
 // spec: CLM-7
 #[test]
 fn a_reader_answers_as_the_tree_does() {
-    let mut world = World::new();
-    let places = [2, 3, 4].map(|number| world.child(number, root(), &format!("Child {number}")));
-    let kim = world.user(30, "Kim", &places[..1]);
-    world.grant(kim, "groups.view", places[0]);
+    let (mut world, places, kim) = kim_at_a_child();
     let team = world.team(1, root(), "Support", &["groups.view", "members.view"]);
     world.join(kim, team);
     world.link(1, team, places[1], LinkTerms::target());
@@ -132,10 +138,7 @@ fn a_reader_answers_as_the_tree_does() {
 // spec: CLM-7
 #[test]
 fn handles_and_pages_answer_as_single_checks_do() {
-    let mut world = World::new();
-    let places = [2, 3, 4].map(|number| world.child(number, root(), &format!("Child {number}")));
-    let kim = world.user(30, "Kim", &places[..1]);
-    world.grant(kim, "groups.view", places[0]);
+    let (mut world, places, kim) = kim_at_a_child();
     let team = world.team(1, root(), "Support", &["groups.view"]);
     world.join(kim, team);
     let link = world.link(1, team, places[1], LinkTerms::target());

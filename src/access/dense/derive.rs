@@ -3,11 +3,11 @@
 
 use smallvec::SmallVec;
 
+use super::DenseIndex;
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
 use super::row::{AboveRow, Bond, Holding, Lists, Way};
 use super::trie::{Key, Row};
-use super::{DenseIndex, adjust};
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::Link;
 use crate::organization::Organization;
@@ -36,7 +36,7 @@ impl DenseIndex {
             let above: SmallVec<[u32; 8]> =
                 organization.ancestors().iter().filter_map(|id| places.number(*id)).collect();
             let inactive = !organization.is_itself_active();
-            adjust(&mut self.inactive, false, inactive);
+            self.adjust(|index| &mut index.inactive, false, inactive);
             let mut itself = AboveRow::of(organization.id().uuid());
             itself.inactive = inactive;
             row.number = self.above.push(itself);
@@ -45,7 +45,6 @@ impl DenseIndex {
             row
         };
         let mut rows: Vec<OrganizationRow> = places.organizations(tree).map(row).collect();
-        self.mark_special();
         let bonds = self.bonds(tree);
         let mut elsewhere: Vec<LinkBond> = Vec::new();
         for bonds in bonds.chunk_by(|one, other| one.target == other.target) {

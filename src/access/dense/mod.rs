@@ -83,14 +83,6 @@ impl PartialEq for DenseIndex {
     }
 }
 
-fn adjust(count: &mut u32, before: bool, after: bool) {
-    match (before, after) {
-        (false, true) => *count = count.saturating_add(1),
-        (true, false) => *count = count.saturating_sub(1),
-        _ => {}
-    }
-}
-
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> SmallVec<[T; 8]> {
     let mut items: SmallVec<[T; 8]> = items.collect();
     items.sort_unstable();
@@ -118,7 +110,14 @@ impl DenseIndex {
         self.put_place(organization.id(), true, &ancestors, !organization.is_itself_active());
     }
 
-    const fn mark_special(&mut self) {
+    /// Counts something that rows alone do not answer.
+    fn adjust(&mut self, count: impl FnOnce(&mut Self) -> &mut u32, before: bool, after: bool) {
+        let count = count(self);
+        match (before, after) {
+            (false, true) => *count = count.saturating_add(1),
+            (true, false) => *count = count.saturating_sub(1),
+            _ => {}
+        }
         self.front.special = self.inactive | self.reaching | self.nestings != 0;
     }
 
@@ -136,8 +135,7 @@ impl DenseIndex {
             && let Some(row) = self.above.get_mut(number)
         {
             row.inactive = inactive;
-            adjust(&mut self.inactive, !inactive, inactive);
-            self.mark_special();
+            self.adjust(|index| &mut index.inactive, !inactive, inactive);
         }
     }
 
@@ -238,8 +236,7 @@ impl DenseIndex {
                 if let Some(row) = self.front.groups.edit(number)
                     && row.set_outer(&mut self.lists, group, is_in)
                 {
-                    adjust(&mut self.nestings, !is_in, is_in);
-                    self.mark_special();
+                    self.adjust(|index| &mut index.nestings, !is_in, is_in);
                 }
             }
         }
@@ -283,8 +280,7 @@ impl DenseIndex {
         let changes = self.above.get(target).is_some_and(|row| row.reaching(group) != below);
         if changes && let Some(row) = self.above.get_mut(target) {
             let before = row.set_reaching(group, below);
-            adjust(&mut self.reaching, before, below.is_some());
-            self.mark_special();
+            self.adjust(|index| &mut index.reaching, before, below.is_some());
         }
     }
 
