@@ -5,6 +5,7 @@
 //! (a grant with an end, a link with exclusions) it marks, and the state is asked. It is
 //! derived from the state by the methods here alone, and never stored.
 
+mod branch;
 mod check;
 mod derive;
 pub(crate) mod organization;

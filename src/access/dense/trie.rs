@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use uuid::Uuid;
 
+use super::branch::Branch;
 use super::paged::Paged;
 
 /// An identifier in two words, as it is hashed and compared.
@@ -65,15 +66,16 @@ pub(crate) struct Trie<R> {
 
 /// A table that is probed in order, or 128 of them chosen by seven bits of the hash.
 #[derive(Clone, Debug)]
-enum Node<R> {
+pub(super) enum Node<R> {
     Table(Arc<[R]>),
-    Branch(Arc<[Node<R>; CHILDREN]>),
+    /// None, in a branch, for what is as it was before.
+    Branch(Option<Arc<Branch<R>>>),
 }
 
 /// How many rows a table has at most: one of more is split, so that a write copies no more.
 const MOST: usize = 256;
 const BITS: u32 = 7;
-const CHILDREN: usize = 1 << BITS;
+pub(super) const CHILDREN: usize = 1 << BITS;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
 const DEEPEST: u32 = 21;
 
@@ -143,7 +145,7 @@ impl<R: Row> Trie<R> {
         let mut bits = hash;
         loop {
             match node {
-                Node::Branch(children) => match children.get(child(bits)) {
+                Node::Branch(branch) => match branch.as_ref().and_then(|branch| branch.child(child(bits))) {
                     Some(child) => node = child,
                     None => return Probe::new(&[], hash),
                 },
@@ -162,7 +164,7 @@ impl<R: Row> Trie<R> {
         let (mut node, mut bits) = (&mut self.root, hash);
         let rows = loop {
             match node {
-                Node::Branch(children) => node = Arc::make_mut(children).get_mut(child(bits))?,
+                Node::Branch(branch) => node = Branch::child_mut(branch.as_mut()?, child(bits))?,
                 Node::Table(rows) => break Arc::make_mut(rows),
             }
             bits >>= BITS;
@@ -185,7 +187,7 @@ impl<R: Row> Trie<R> {
         let tables = std::iter::from_fn(move || {
             loop {
                 match waiting.pop()? {
-                    Node::Branch(children) => waiting.extend(children.iter()),
+                    Node::Branch(branch) => waiting.extend(branch.iter().flat_map(|branch| branch.iter())),
                     Node::Table(rows) => return Some(rows),
                 }
             }
@@ -216,7 +218,7 @@ impl<R: Row> Node<R> {
                     *place = Some(Self::of(rows, depth.saturating_add(BITS)));
                 }
             }
-            return Self::Branch(Arc::new(children.map(|child| child.unwrap_or_else(Self::empty))));
+            return Branch::node(children.map(|child| child.unwrap_or_else(Self::empty)));
         }
         let mut size = 2_usize;
         while !has_room(others, size) {
@@ -230,8 +232,9 @@ impl<R: Row> Node<R> {
     fn bytes(&self) -> usize {
         match self {
             Self::Table(rows) => size_of_val(&**rows),
-            Self::Branch(children) => {
-                children.iter().map(Self::bytes).fold(size_of_val(&**children), usize::saturating_add)
+            Self::Branch(branch) => {
+                let children = branch.iter().flat_map(|branch| branch.iter());
+                children.map(Self::bytes).fold(size_of::<Branch<R>>(), usize::saturating_add)
             }
         }
     }
@@ -247,8 +250,8 @@ impl<R: Row> Node<R> {
     /// Puts in a row that is not there.
     fn insert(&mut self, row: R, hash: u64, depth: u32) {
         match self {
-            Self::Branch(children) => {
-                let child = Arc::make_mut(children).get_mut(child(hash >> depth));
+            Self::Branch(branch) => {
+                let child = branch.as_mut().and_then(|branch| Branch::child_mut(branch, child(hash >> depth)));
                 child.into_iter().for_each(|node| node.insert(row.clone(), hash, depth.saturating_add(BITS)));
             }
             Self::Table(rows) if has_room(used(rows), rows.len()) => {
@@ -267,7 +270,7 @@ impl<R: Row> Node<R> {
                 *self = if old.len() < MOST || depth > DEEPEST {
                     Self::of_size(old.len().saturating_mul(2))
                 } else {
-                    Self::Branch(Arc::new(std::array::from_fn(|_| Self::empty())))
+                    Branch::node(std::array::from_fn(|_| Self::empty()))
                 };
                 let all = old.iter().filter(|row| !row.key().is_nil()).cloned();
                 all.chain([row]).for_each(|row| self.insert(row.clone(), row.key().hash(), depth));
@@ -340,6 +343,8 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -354,7 +359,7 @@ mod tests {
             assert_eq!(table.number(id(number)), number);
             assert_eq!(table.id(number), Some(id(number)));
         }
-        assert!(matches!(table.numbers.root, Node::Branch(_)));
+        assert!(matches!(table.numbers.root, Node::Branch(Some(_))));
         assert_eq!(table.numbers.iter().count(), 60_000);
     }
 
@@ -367,6 +372,40 @@ mod tests {
         trie.edit(id(2)).unwrap();
         assert!(older.find(id(2)).is_none() && trie.find(id(2)).is_some());
         assert_eq!(older.find(id(1)).unwrap().number, Some(7));
+    }
+
+    /// Every clone against a map of its own: rows in branches that are shared, changed and made
+    /// whole again, of one level and of two.
+    #[test]
+    fn clones_hold_what_maps_hold() {
+        for rows in [3_000_u32, 60_000] {
+            let mut trie = Trie::<Number>::default();
+            let id = |number: u32| Key::from(Uuid::from_u128(u128::from(number) << 40 | 1));
+            (0..rows).for_each(|number| trie.edit(id(number)).unwrap().number = Some(number));
+            let (mut plain, mut draw) = (BTreeMap::new(), 7_u32);
+            let mut clones = vec![(trie.clone(), plain.clone())];
+            for step in 0..300 {
+                draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Some come back to an older clone, so that one branch changes in two ways.
+                if draw >> 30 == 0 {
+                    (trie, plain) = clones[(draw >> 8) as usize % clones.len()].clone();
+                }
+                let number = (draw >> 4) % (rows + 100);
+                trie.edit(id(number)).unwrap().number = Some(rows + step);
+                plain.insert(number, rows + step);
+                if step % 3 == 0 {
+                    clones.push((trie.clone(), plain.clone()));
+                }
+            }
+            for (trie, plain) in &clones {
+                let there = plain.keys().copied().filter(|number| *number >= rows).count();
+                assert_eq!(trie.iter().count(), rows as usize + there);
+                for number in (0..rows).step_by(97).chain(plain.keys().copied()) {
+                    let expected = plain.get(&number).copied().unwrap_or(number);
+                    assert_eq!(trie.find(id(number)).unwrap().number, Some(expected), "of {number}");
+                }
+            }
+        }
     }
 
     #[test]
