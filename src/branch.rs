@@ -75,12 +75,8 @@ impl OrganizationTree {
         let roles: Vec<Role> =
             places.iter().flat_map(|id| self.index.roles(*id)).filter_map(|id| self.roles.get(&id)).cloned().collect();
         let groups: Vec<Group> = places.iter().flat_map(|id| self.groups(*id)).cloned().collect();
-        let links: Vec<Link> = places
-            .iter()
-            .flat_map(|id| self.index.links_out(*id))
-            .filter_map(|id| self.links.get(&id))
-            .cloned()
-            .collect();
+        let links: Vec<Link> =
+            places.iter().flat_map(|id| self.index.links_out(*id)).filter_map(|id| self.link(id)).cloned().collect();
         let invitations: Vec<Invitation> = places
             .iter()
             .flat_map(|id| self.index.invitations(*id))
@@ -106,7 +102,7 @@ impl OrganizationTree {
         let locations = places.iter().flat_map(|id| self.locations(*id)).map(|(id, _)| id.uuid());
         used.extend(locations.filter(|id| !places.iter().any(|place| place.uuid() == *id)));
         if top == self.root() {
-            used = self.used.iter().copied().collect();
+            used = self.all_used();
         }
         Branch {
             organizations: places.iter().filter_map(|id| self.organization(*id)).cloned().collect(),
@@ -121,25 +117,6 @@ impl OrganizationTree {
             policies,
             used,
         }
-    }
-
-    /// The identifiers of everything that is there and would be in another tree.
-    pub(crate) fn present(&self) -> impl Iterator<Item = Uuid> + '_ {
-        let organizations = self.organizations.keys().map(|id| id.uuid());
-        let principals = self.principals.keys().map(|id| id.uuid());
-        let roles = self.roles.keys().map(|id| id.uuid());
-        let groups = self.groups.keys().map(|id| id.uuid());
-        let links = self.links.keys().map(|id| id.uuid());
-        let invitations = self.invitations.keys().map(|id| id.uuid());
-        let projects = self.projects.keys().map(|id| id.uuid());
-        let policies = self.policies.keys().map(|id| id.uuid());
-        let supports = self.supports.keys().map(|id| id.uuid());
-        let things =
-            roles.chain(groups).chain(links).chain(invitations).chain(projects).chain(policies).chain(supports);
-        // A location that came with its organization has the identifier of that.
-        let own = |id: &Uuid| OrganizationId::new(*id).is_ok_and(|id| self.contains(id));
-        let locations = self.organizations.values().flat_map(|place| place.locations.all.keys().map(|id| id.uuid()));
-        organizations.chain(principals).chain(things).chain(locations.filter(move |id| !own(id)))
     }
 
     /// The records that go with a branch.
@@ -183,8 +160,10 @@ impl OrganizationTree {
         branch.policies.iter().for_each(|policy| self.put_policy(policy.clone()));
         branch.shares.iter().for_each(|share| self.put_share(share.clone()));
         for id in &branch.used {
-            self.used.insert(*id);
             self.departed.remove(id);
+            if !self.has_used(*id) {
+                self.spend(*id);
+            }
         }
     }
 

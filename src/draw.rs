@@ -30,7 +30,7 @@ impl OrganizationTree {
         // By name: identifiers are in no order that means anything to a reader.
         children.sort_by_key(|child| self.organization(*child).map(|child| child.name()));
         let bar = if children.is_empty() { "    " } else { "│   " };
-        for link in self.index.links_in(id).into_iter().filter_map(|link| self.links.get(&link)) {
+        for link in self.index.links_in(id).into_iter().filter_map(|link| self.link(link)) {
             writeln!(out, "{rest}{bar}← {}", self.caption(link))?;
         }
         for (position, child) in children.iter().enumerate() {
@@ -102,7 +102,7 @@ impl OrganizationTree {
 
     fn links_within(&self, top: OrganizationId) -> impl Iterator<Item = &Link> {
         let inside = move |id: OrganizationId| id == top || self.is_ancestor(top, id);
-        self.links.values().filter(move |link| inside(link.source()) && inside(link.target()))
+        self.links.values().map(AsRef::as_ref).filter(move |link| inside(link.source()) && inside(link.target()))
     }
 }
 

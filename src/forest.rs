@@ -44,7 +44,7 @@ impl Kept {
     /// Whether an organization was removed here, and did not leave for another tree.
     fn removed(&self, organization: OrganizationId) -> bool {
         let id = organization.uuid();
-        self.tree.used.contains(&id) && !self.tree.departed.contains(&id)
+        self.tree.spent.contains(&id) && !self.tree.departed.contains(&id)
     }
 }
 

@@ -158,7 +158,6 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_organization(&mut self, organization: Organization) {
-        self.used.insert(organization.id().uuid());
         if let Some(old) = self.organizations.get(&organization.id()).cloned() {
             self.unindex_organization(&old);
         }
@@ -172,6 +171,7 @@ impl OrganizationTree {
 
     pub(crate) fn drop_organization(&mut self, id: OrganizationId) {
         if let Some(old) = self.organizations.remove(&id) {
+            self.spend(id);
             self.unindex_organization(&old);
             self.index.dense.drop_organization(id);
         }
@@ -191,11 +191,16 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_principal(&mut self, id: PrincipalId, principal: Principal) {
-        self.index.dense.set_known(id, principal != Principal::Erased);
+        let known = principal != Principal::Erased;
+        if !known {
+            self.spend(id);
+        }
+        self.index.dense.set_known(id, known);
         self.principals.insert(id, principal);
     }
 
     pub(crate) fn drop_principal(&mut self, id: PrincipalId) {
+        self.spend(id);
         self.index.dense.set_known(id, false);
         self.principals.remove(&id);
     }
@@ -236,7 +241,6 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_role(&mut self, role: Role) {
-        self.used.insert(role.id.uuid());
         self.belongs(role.organization, Belonging::Role(role.id));
         self.index.dense.put_role(&self.domain.catalog, &role);
         self.roles.insert(role.id, role);
@@ -244,13 +248,13 @@ impl OrganizationTree {
 
     pub(crate) fn drop_role(&mut self, id: RoleId) {
         if let Some(role) = self.roles.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(role.organization, Belonging::Role(id));
             self.index.dense.drop_role(id);
         }
     }
 
     pub(crate) fn put_group(&mut self, group: Group) {
-        self.used.insert(group.id.uuid());
         self.belongs(group.organization, Belonging::Group(group.id));
         self.index.dense.put_group(&self.domain.catalog, &group);
         group.members.iter().for_each(|member| {
@@ -264,6 +268,7 @@ impl OrganizationTree {
 
     pub(crate) fn drop_group(&mut self, id: GroupId) {
         if let Some(group) = self.groups.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(group.organization, Belonging::Group(id));
             self.index.dense.drop_group(&group);
             group.members.iter().for_each(|member| {
@@ -312,14 +317,14 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_link(&mut self, link: Link) {
-        self.used.insert(link.id.uuid());
         self.index.link_at.insert((link.group, link.target), link.id);
         self.index.dense.put_link(&self.domain.catalog, &link);
-        self.links.insert(link.id, link);
+        self.links.insert(link.id, link.into());
     }
 
     pub(crate) fn drop_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.remove(&id) {
+            self.spend(id);
             self.index.link_at.remove(&(link.group, link.target));
             self.index.dense.drop_link(&link);
         }
@@ -327,14 +332,13 @@ impl OrganizationTree {
 
     /// Changes a link where it is; nothing if it is not there.
     pub(crate) fn edit_link(&mut self, id: LinkId, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(&id).map(Arc::make_mut) {
             change(link);
             self.index.dense.put_link(&self.domain.catalog, link);
         }
     }
 
     pub(crate) fn put_invitation(&mut self, invitation: Invitation) {
-        self.used.insert(invitation.id.uuid());
         self.belongs(invitation.organization, Belonging::Invitation(invitation.id));
         invitation.tokens().for_each(|token| {
             self.index.tokens.insert(token, invitation.id);
@@ -347,6 +351,7 @@ impl OrganizationTree {
 
     pub(crate) fn drop_invitation(&mut self, id: InvitationId) {
         if let Some(invitation) = self.invitations.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(invitation.organization, Belonging::Invitation(id));
             invitation.tokens().for_each(|token| {
                 self.index.tokens.remove(&token);
@@ -358,25 +363,25 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_project(&mut self, project: Project) {
-        self.used.insert(project.id.uuid());
         self.belongs(project.organization, Belonging::Project(project.id));
         self.projects.insert(project.id, project);
     }
 
     pub(crate) fn drop_project(&mut self, id: ProjectId) {
         if let Some(project) = self.projects.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(project.organization, Belonging::Project(id));
         }
     }
 
     pub(crate) fn put_offer(&mut self, offer: Offer) {
-        self.used.insert(offer.id.uuid());
         self.belongs(offer.organization, Belonging::Offer(offer.id));
         self.offers.insert(offer.id, offer);
     }
 
     pub(crate) fn drop_offer(&mut self, id: OfferId) {
         if let Some(offer) = self.offers.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(offer.organization, Belonging::Offer(id));
         }
     }
@@ -393,21 +398,20 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_policy(&mut self, policy: Policy) {
-        self.used.insert(policy.id.uuid());
         self.belongs(policy.organization, Belonging::Policy(policy.id));
         self.policies.insert(policy.id, policy);
     }
 
     pub(crate) fn drop_policy(&mut self, id: PolicyId) {
         if let Some(policy) = self.policies.remove(&id) {
+            self.spend(id);
             self.belongs_no_more(policy.organization, Belonging::Policy(id));
         }
     }
 
     pub(crate) fn put_support(&mut self, support: Support) {
-        self.used.insert(support.id.uuid());
         // SUP-1, HIE-7: an engineer of the operator's never becomes a user of the tree.
-        self.used.insert(support.engineer.uuid());
+        self.spend(support.engineer);
         self.belongs(support.organization, Belonging::Support(support.id));
         let place = (support.engineer, support.organization);
         let mut all = self.index.supported.get(&place).cloned().unwrap_or_default();
@@ -419,6 +423,7 @@ impl OrganizationTree {
 
     pub(crate) fn drop_support(&mut self, id: SupportId) {
         let Some(support) = self.supports.remove(&id) else { return };
+        self.spend(id);
         self.belongs_no_more(support.organization, Belonging::Support(id));
         let (engineer, place) = (support.engineer, (support.engineer, support.organization));
         if let Some(all) = self.index.supported.get_mut(&place) {

@@ -121,6 +121,7 @@ mod token;
 mod trail;
 mod transfer;
 mod tree;
+mod used;
 
 pub use access::catalog::{AccessKind, Catalog, ClaimDeclaration, InvalidCatalog};
 pub use access::claim::{Claim, Grantable, InvalidClaim};

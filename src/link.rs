@@ -10,6 +10,7 @@
 //! What a link gives and how far are its [`LinkTerms`]. Rules: GRP-2, GRP-4 to GRP-6, GRP-8.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +168,7 @@ impl Command for ChangeLink {
         let group = tree.group_in(source, self.group)?;
         let link = *tree.index.link_at.get(&(self.group, target)).ok_or(Precondition::NotFound { what: "link" })?;
         let none = BTreeSet::new();
-        let opted_out = tree.links.get(&link).map_or(&none, |link| &link.opted_out);
+        let opted_out = tree.link(link).map_or(&none, |link| &link.opted_out);
         let present = scene.check_terms(group, target, &self.terms, opted_out)?;
         let reached = present.difference(opted_out).copied().collect();
         scene.emit(LinkEvent::Changed { link, source, target, terms: self.terms.clone(), present });
@@ -197,7 +198,7 @@ impl Command for EndLink {
     }
 
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
-        let link = scene.tree.links.get(&self.link);
+        let link = scene.tree.link(self.link);
         let link = link.filter(|link| link.source == self.organization || link.target == self.organization);
         end_link(scene, link.ok_or(Precondition::NotFound { what: "link" })?);
         Ok(())
@@ -227,7 +228,7 @@ pub(crate) fn end_link(scene: &mut Scene<'_>, link: &Link) {
 pub(crate) fn refuse_ownership(scene: &mut Scene<'_>, top: OrganizationId) {
     let (before, after) = (scene.tree, scene.preview());
     for organization in after.subtree(top) {
-        let gained = after.links_into(organization).filter_map(|link| before.links.get(&link.id));
+        let gained = after.links_into(organization).filter_map(|link| before.link(link.id));
         for link in gained.filter(|link| before.passes_ownership(link) && !before.is_in_reach(link, organization)) {
             scene.emit(LinkEvent::OptedOut { organization, link: link.id });
         }
@@ -257,7 +258,7 @@ impl Command for OptOutOfLink {
 
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
         let (organization, link) = (self.organization, self.link);
-        let found = scene.tree.links.get(&link).filter(|link| scene.tree.is_in_reach(link, organization));
+        let found = scene.tree.link(link).filter(|link| scene.tree.is_in_reach(link, organization));
         found.ok_or(Precondition::NotFound { what: "link" })?;
         scene.emit(LinkEvent::OptedOut { organization, link });
         Ok(())
@@ -288,7 +289,7 @@ impl Command for OptInToLink {
     fn decide(&self, scene: &mut Scene<'_>) -> Result<(), LinkError> {
         let (organization, link) = (self.organization, self.link);
         scene.tree.require(Feature::CrossOrganizationLinks, scene.at)?;
-        let found = scene.tree.links.get(&link).filter(|link| link.opted_out.contains(&organization));
+        let found = scene.tree.link(link).filter(|link| link.opted_out.contains(&organization));
         found.ok_or(Precondition::NotFound { what: "link" })?;
         scene.emit(LinkEvent::OptedIn { organization, link });
         Ok(())
@@ -422,13 +423,13 @@ impl LinkEvent {
 impl OrganizationTree {
     /// A link.
     pub fn link(&self, id: LinkId) -> Option<&Link> {
-        self.links.get(&id)
+        self.links.get(&id).map(Arc::as_ref)
     }
 
     /// The links of a group, by target.
     pub fn links_of(&self, group: GroupId) -> impl Iterator<Item = &Link> {
         let row = (group, OrganizationId::MIN)..=(group, OrganizationId::MAX);
-        self.index.link_at.range(row).filter_map(|(_, link)| self.links.get(link))
+        self.index.link_at.range(row).filter_map(|(_, link)| self.link(*link))
     }
 
     /// The links into an organization, its ancestors' with their reach among them, whether
@@ -436,14 +437,14 @@ impl OrganizationTree {
     pub fn links_into(&self, organization: OrganizationId) -> impl Iterator<Item = &Link> {
         self.path(organization)
             .flat_map(|target| self.index.links_in(target))
-            .filter_map(|link| self.links.get(&link))
+            .filter_map(|link| self.link(link))
             .filter(move |link| self.is_in_reach(link, organization))
     }
 
     /// The links of a group whose target is the organization or an ancestor of it.
     pub(crate) fn links_toward(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
         let links = self.path(organization).filter_map(move |target| self.index.link_at.get(&(group, target)));
-        links.filter_map(|link| self.links.get(link))
+        links.filter_map(|link| self.link(*link))
     }
 
     /// GRP-2: whether a link makes owners where it reaches.

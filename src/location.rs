@@ -393,7 +393,7 @@ impl LocationEvent {
 
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, _: &Recorded) {
         if let Self::Defined { id, .. } = self {
-            tree.used.insert(id.uuid());
+            tree.spend(*id);
         }
         let Some(organization) = tree.organization_mut(self.organization()) else { return };
         let locations = &mut organization.locations;

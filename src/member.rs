@@ -406,11 +406,9 @@ impl MemberEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, commit: &Recorded) {
         match *self {
             Self::UserKnown { principal } => {
-                tree.used.insert(principal.uuid());
                 tree.put_principal(principal, Principal::User);
             }
             Self::IdentityCreated { principal, home } => {
-                tree.used.insert(principal.uuid());
                 tree.put_principal(principal, Principal::Machine { home });
             }
             Self::Added { organization, principal } => {

@@ -279,7 +279,7 @@ impl OrganizationTree {
         let above = self.path(organization).filter(move |_| index.dense.reaching > 0);
         let targets = above.filter(move |target| *target != organization).chain([organization]);
         let links = targets.filter_map(move |target| index.link_at.get(&(group, target)));
-        links.filter_map(|link| self.links.get(link)).filter(move |link| self.is_in_reach(link, organization))
+        links.filter_map(|link| self.link(*link)).filter(move |link| self.is_in_reach(link, organization))
     }
 
     /// GRP-8: the links whose reach a new child of `parent` is created into.
@@ -293,6 +293,6 @@ impl OrganizationTree {
             near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
         };
         let links = self.path(parent).flat_map(|target| self.index.links_in(target));
-        links.filter_map(|link| self.links.get(&link)).filter(reaches).map(|link| link.id).collect()
+        links.filter_map(|link| self.link(link)).filter(reaches).map(|link| link.id).collect()
     }
 }

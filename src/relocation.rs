@@ -86,7 +86,7 @@ pub(crate) fn sever(scene: &mut Scene<'_>, top: OrganizationId, preflight: &Pref
     for obstacle in &preflight.blockers {
         match obstacle {
             Obstacle::Link { link } => {
-                if let Some(link) = tree.links.get(link) {
+                if let Some(link) = tree.link(*link) {
                     scene.emit(LinkEvent::Ended { link: link.id, source: link.source, target: link.target });
                 }
             }
@@ -154,7 +154,7 @@ impl OrganizationTree {
                 found.push(Obstacle::Capability { organization: place, capability });
             }
         }
-        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.links.get(&link));
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.link(link));
         found.extend(gained.filter(|link| !self.is_in_reach(link, organization)).map(|link| self.reach_gained(link)));
         Ok(Preflight::of(found))
     }
@@ -220,7 +220,7 @@ impl OrganizationTree {
         let subtree: BTreeSet<OrganizationId> = self.subtree(top).collect();
         let foreign = |id: OrganizationId| !subtree.contains(&id) && !above.contains(&id);
         let mut found = Vec::new();
-        for link in subtree.iter().flat_map(|id| self.index.links_in(*id)).filter_map(|id| self.links.get(&id)) {
+        for link in subtree.iter().flat_map(|id| self.index.links_in(*id)).filter_map(|id| self.link(id)) {
             if foreign(link.source) {
                 found.push(Obstacle::Link { link: link.id });
             }
@@ -303,7 +303,7 @@ impl OrganizationTree {
             }
             let grants = self.members(*organization).flat_map(|(_, member)| member.grants());
             used.extend(grants.filter_map(|grant| role(&grant.privilege)));
-            for link in self.index.links_in(*organization).into_iter().filter_map(|link| self.links.get(&link)) {
+            for link in self.index.links_in(*organization).into_iter().filter_map(|link| self.link(link)) {
                 if let LinkGives::Narrowed(gives) = &link.terms.gives {
                     used.extend(roles(gives));
                 }

@@ -23,7 +23,7 @@ use crate::person::{Record, RecordKey};
 use crate::tree::{Domain, OrganizationTree};
 
 /// The format of the bytes. Another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A tree's state at one version, as bytes for a repository to keep.
 ///

@@ -277,12 +277,12 @@ impl OrganizationTree {
         let people = |id: &uuid::Uuid| PrincipalId::new(*id).is_ok_and(|id| self.is_user(id) && other.is_user(id));
         // HIE-7: nothing that is there takes an identifier that was used here. What both used
         // and neither has any more, as after a detach, is in nobody's way.
-        let clash = other.present().filter(|id| self.used.contains(id) && !self.departed.contains(id) && !people(id));
+        let clash = other.present().filter(|id| self.has_used(*id) && !self.departed.contains(id) && !people(id));
         match clash.count() {
             0 => {}
             count => found.push(Obstacle::IdTaken { count }),
         }
-        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.links.get(&link));
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.link(link));
         found.extend(gained.map(|link| self.reach_gained(link)));
         // LIC-5: what the operator or the former root assigned, and the new parent could not.
         for (organization, capability) in other.assigned_below(other.root()) {

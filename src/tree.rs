@@ -64,7 +64,7 @@ pub struct OrganizationTree {
     pub(crate) members: OrdMap<(OrganizationId, PrincipalId), Member>,
     pub(crate) roles: OrdMap<RoleId, Role>,
     pub(crate) groups: OrdMap<GroupId, Arc<Group>>,
-    pub(crate) links: OrdMap<LinkId, Link>,
+    pub(crate) links: OrdMap<LinkId, Arc<Link>>,
     pub(crate) invitations: OrdMap<InvitationId, Invitation>,
     pub(crate) projects: OrdMap<ProjectId, Project>,
     pub(crate) offers: OrdMap<OfferId, Offer>,
@@ -72,8 +72,8 @@ pub struct OrganizationTree {
     pub(crate) policies: OrdMap<PolicyId, Policy>,
     pub(crate) supports: OrdMap<SupportId, Support>,
     pub(crate) records: OrdMap<RecordKey, Record>,
-    /// Every identifier that was ever used here (HIE-7).
-    pub(crate) used: OrdSet<Uuid>,
+    /// Identifiers that were used here, though nothing may be there that has them (HIE-7).
+    pub(crate) spent: OrdSet<Uuid>,
     /// Those of them that left with a subtree, and may come back with it.
     pub(crate) departed: OrdSet<Uuid>,
     pub(crate) index: Index,
@@ -150,7 +150,7 @@ impl OrganizationTree {
             policies: OrdMap::new(),
             supports: OrdMap::new(),
             records: OrdMap::new(),
-            used: OrdSet::new(),
+            spent: OrdSet::new(),
             departed: OrdSet::new(),
             index: Index::default(),
             state: State::default(),
@@ -315,10 +315,5 @@ impl OrganizationTree {
             Some(Record::Person(person)) => Some(person),
             _ => None,
         }
-    }
-
-    /// HIE-7: an identifier once used is never used again.
-    pub(crate) fn fresh(&self, id: Uuid) -> Result<(), Precondition> {
-        if self.used.contains(&id) { Err(Precondition::IdAlreadyUsed { id }) } else { Ok(()) }
     }
 }

@@ -25,9 +25,9 @@ pub(super) struct Body<'b> {
     pub(super) root: [u8; 16],
     pub(super) version: u64,
     pub(super) at: Instant,
-    /// Identifiers of 16 bytes, first those that were ever used.
+    /// Identifiers of 16 bytes, first the spent ones (HIE-7).
     pub(super) ids: &'b [u8],
-    pub(super) used: Number,
+    pub(super) spent: Number,
     pub(super) departed: Vec<Number>,
     /// The ancestors of organizations, from the root down.
     pub(super) lineages: Vec<Vec<Number>>,

@@ -10,7 +10,7 @@ use super::body::{Body, GroupRow, Instant, LinkRow, MemberRow, Number, Organizat
 use crate::event::Version;
 use crate::grant::Grant;
 use crate::group::Group;
-use crate::id::{GroupId, InvalidId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, InvalidId, LinkId, OrganizationId, PrincipalId};
 use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
@@ -99,7 +99,7 @@ pub(super) fn tree(
         return Err(SnapshotError::OtherRules);
     }
     let reader = Reader::of(&body)?;
-    let used = usize::try_from(body.used).map_err(|_| SnapshotError::Unreadable)?;
+    let spent = usize::try_from(body.spent).map_err(|_| SnapshotError::Unreadable)?;
     let mut tree = OrganizationTree {
         domain,
         root,
@@ -120,7 +120,7 @@ pub(super) fn tree(
         policies: things.policies.into_iter().map(|policy| (policy.id, policy)).collect(),
         supports: things.supports.into_iter().map(|support| (support.id, support)).collect(),
         records: sorted(records),
-        used: reader.ids.0.iter().take(used).copied().collect(),
+        spent: reader.ids.0.iter().take(spent).copied().collect(),
         departed: departed(&reader.ids, &body.departed)?,
         index: Index::default(),
         state: State::default(),
@@ -242,7 +242,7 @@ impl Reader {
         Ok((id, group.into()))
     }
 
-    fn link(&self, row: &LinkRow) -> Result<(crate::id::LinkId, Link), SnapshotError> {
+    fn link(&self, row: &LinkRow) -> Result<(LinkId, Arc<Link>), SnapshotError> {
         let id = self.ids.id(row.id)?;
         let link = Link {
             id,
@@ -253,6 +253,6 @@ impl Reader {
             present: self.ids.all(&row.present)?,
             opted_out: self.ids.all(&row.opted_out)?,
         };
-        Ok((id, link))
+        Ok((id, link.into()))
     }
 }

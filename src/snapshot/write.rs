@@ -59,21 +59,21 @@ fn texts(common: &Common) -> Vec<&str> {
     common.in_order().map(String::as_str).collect()
 }
 
-/// The numbers of identifiers: first those that were ever used, in order, then others as they
+/// The numbers of identifiers: first the spent ones, in order, then others as they
 /// are met.
 struct Ids {
-    used: Vec<Uuid>,
+    spent: Vec<Uuid>,
     others: Numbers<Uuid>,
 }
 
 impl Ids {
     fn number(&mut self, id: impl Into<Uuid>) -> Result<Number, SnapshotError> {
         let id = id.into();
-        if let Ok(place) = self.used.binary_search(&id) {
+        if let Ok(place) = self.spent.binary_search(&id) {
             return next(place);
         }
         let after = usize::try_from(self.others.number(id)?).unwrap_or(usize::MAX);
-        next(self.used.len().saturating_add(after))
+        next(self.spent.len().saturating_add(after))
     }
 
     fn numbers<I: Into<Uuid>>(&mut self, ids: impl IntoIterator<Item = I>) -> Result<Vec<Number>, SnapshotError> {
@@ -82,7 +82,7 @@ impl Ids {
 
     /// All of them in the order of their numbers.
     fn bytes(&self) -> Vec<u8> {
-        self.used.iter().chain(self.others.in_order()).copied().flat_map(Uuid::into_bytes).collect()
+        self.spent.iter().chain(self.others.in_order()).copied().flat_map(Uuid::into_bytes).collect()
     }
 }
 
@@ -119,12 +119,12 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         policies,
         supports,
         records: _,
-        used,
+        spent,
         departed,
         index: _,
         state: _,
     } = tree;
-    let mut writer = Writer::of(used);
+    let mut writer = Writer::of(spent);
     let locations = organizations.values().map(|of| own_locations(of)).collect::<Result<Vec<_>, _>>()?;
     let first = organizations.values().next();
     let places = organizations.values().zip(&locations).zip(std::iter::repeat(first).flatten());
@@ -151,7 +151,7 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         root: root.uuid().into_bytes(),
         version: version.get(),
         at: (*at).into(),
-        used: next(used.len())?,
+        spent: next(spent.len())?,
         departed,
         lineages: writer.lineages()?,
         ids: &writer.ids.bytes(),
@@ -176,8 +176,8 @@ fn own_locations(of: &Organization) -> Result<Option<String>, SnapshotError> {
 }
 
 impl Writer {
-    fn of(used: &OrdSet<Uuid>) -> Self {
-        let ids = Ids { used: used.iter().copied().collect(), others: Numbers::default() };
+    fn of(spent: &OrdSet<Uuid>) -> Self {
+        let ids = Ids { spent: spent.iter().copied().collect(), others: Numbers::default() };
         let (templates, grants, gives, terms) = Default::default();
         Self { ids, lineages: Numbers::default(), templates, grants, gives, terms }
     }

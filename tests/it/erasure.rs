@@ -164,6 +164,7 @@ fn a_token_that_was_out_is_worth_nothing_after() {
 fn it_cannot_be_undone_and_the_identifier_is_never_used_again() {
     let (mut world, contoso) = lived();
     world.ada(&erase(zoltana())).unwrap();
+    assert!(world.tree.has_used(zoltana().uuid()));
     let person = Person::named(name("Somebody"));
     for organization in [root(), contoso] {
         let join = AddMember { organization, principal: zoltana(), person: Some(person.clone()) };

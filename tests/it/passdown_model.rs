@@ -766,6 +766,8 @@ impl Pair {
     fn compare(&mut self) {
         let (naive, now) = (self.naive.clone(), self.world.at);
         let tree = self.world.tree.clone();
+        let forgotten: Vec<_> = naive.used.iter().filter(|id| !tree.has_used(**id)).collect();
+        self.same("what is not to be used again", forgotten, Vec::new());
         for id in places() {
             for key in [key(0), key(1)] {
                 let found = tree.setting(id, &key).map(|found| (found.value, found.source, found.locked));

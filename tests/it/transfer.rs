@@ -3,6 +3,7 @@
 use bailiwick::*;
 
 use crate::support::*;
+use crate::things::*;
 
 /// The root of the other tree.
 fn other_root() -> OrganizationId {
@@ -153,8 +154,23 @@ fn cancel(world: &mut World) {
     world.operate(&RecordSubscription { root: world.tree.root(), plan, status, term }).unwrap();
 }
 
+/// HIE-7: that what there was in [`furnished`] was used in this tree, be it there or not.
+fn has_used_all(tree: &OrganizationTree) {
+    let people = [ada(), principal(2)].map(PrincipalId::uuid);
+    let things = [link(61).uuid(), role(61).uuid(), invitation(61).uuid(), project(61).uuid()];
+    for id in [other_root().uuid(), organization(61).uuid(), group(61).uuid(), group(62).uuid()]
+        .into_iter()
+        .chain(people)
+        .chain(things)
+    {
+        assert!(tree.has_used(id), "{id} was used");
+    }
+    assert!(!tree.has_used(group(63).uuid()));
+}
+
 /// That everything of [`furnished`] is in this tree and works.
 fn is_furnished(world: &World) {
+    has_used_all(&world.tree);
     let (tree, grace, site) = (&world.tree, principal(2), organization(61));
     assert_eq!(tree.organization(site).unwrap().parent(), Some(other_root()));
     assert_eq!(tree.organization(other_root()).unwrap().name().as_str(), "Detached");
@@ -170,6 +186,7 @@ fn is_furnished(world: &World) {
 
 /// That nothing of it is.
 fn is_bare(world: &World) {
+    has_used_all(&world.tree);
     let (tree, grace, site) = (&world.tree, principal(2), organization(61));
     assert!(tree.organization(other_root()).is_none() && tree.organization(site).is_none());
     assert!(tree.group(group(61)).is_none() && tree.link(link(61)).is_none() && tree.role(role(61)).is_none());
@@ -469,6 +486,35 @@ fn a_group_that_only_a_machine_left_behind_owns_is_in_the_way() {
     world.ada(&AddGroupOwner { organization: contoso, group, owner: ada() }).unwrap();
     let other = detach(&mut world, contoso);
     assert!(other.tree.group(group).unwrap().owners().eq([ada()]));
+}
+
+// What left a tree, or ended with what did, stays used on both sides; what was ended there by itself too.
+// spec: HIE-6
+// spec: HIE-7
+#[test]
+fn what_left_or_ended_stays_used() {
+    let mut world = World::new();
+    let contoso = world.child(2, root(), "Contoso");
+    let (robot, person) = (principal(70), Person::named(name("Robot")));
+    world.run(ada(), contoso, &CreateMachineIdentity { organization: contoso, identity: robot, person }).unwrap();
+    world.team(1, contoso, "Team", &[]);
+    let gone = world.child(3, root(), "Gone");
+    for (number, organization) in [(1, contoso), (2, gone)] {
+        let (support, duration) = (access(number), hours(1));
+        world.ada(&GrantSupport { support, organization, engineer: engineer(), duration }).unwrap();
+    }
+    let evidence = Evidence::none(world.at);
+    world.ada(&DeleteOrganization { organization: gone, evidence, mode: DeletionMode::Hard }).unwrap();
+    let other = detach(&mut world, contoso);
+    assert!(world.replayed() == world.tree && other.replayed() == other.tree);
+    for (tree, ids) in [
+        (&world.tree, vec![contoso.uuid(), robot.uuid(), group(1).uuid(), gone.uuid(), engineer().uuid()]),
+        (&world.tree, [1, 2].map(|number| access(number).uuid()).to_vec()),
+        (&other.tree, vec![contoso.uuid(), robot.uuid(), group(1).uuid()]),
+    ] {
+        let forgotten: Vec<_> = ids.into_iter().filter(|id| !tree.has_used(*id)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?} of {}", tree.root());
+    }
 }
 
 // The people of a subtree that left are strangers again, and can come in as such.

@@ -65,12 +65,12 @@ impl DenseIndex {
 
     /// All links, by target and then by the number of their group.
     fn bonds(&mut self, tree: &OrganizationTree) -> Vec<LinkBond> {
-        let bond = |link: &Link| {
+        let mut bond = |link: &Link| {
             let (here, below) = self.bonds_of(tree.catalog(), link);
             LinkBond { target: link.target, group: self.groups.number(link.group.uuid()), here, below }
         };
         let mut bonds = Vec::with_capacity(tree.links.len());
-        bonds.extend(tree.links.values().map(bond));
+        bonds.extend(tree.links.values().map(|link| bond(link)));
         bonds.sort_unstable_by_key(|bond| (bond.target, bond.group));
         bonds.dedup_by_key(|bond| (bond.target, bond.group));
         bonds

@@ -313,6 +313,16 @@ impl DenseIndex {
         self.links_stand.is_some_and(|stand| stand.contains(at))
     }
 
+    /// Whether an organization or group that is there, or a principal who is known, has this
+    /// identifier.
+    pub(crate) fn is_taken(&self, id: Uuid) -> bool {
+        let key = Key::from(id);
+        let group = || self.front.groups.get(self.groups.find(id)?);
+        self.front.organizations.find(key).is_some_and(OrganizationRow::is_there)
+            || self.standing(id).is_some_and(|standing| standing.is_known())
+            || group().is_some_and(|group| group.home != NONE)
+    }
+
     /// How many bytes all of it takes.
     pub(crate) fn bytes(&self) -> usize {
         let Front { principals, organizations, groups, .. } = &self.front;

@@ -388,7 +388,7 @@ mod tests {
                 draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 // Some come back to an older clone, so that one branch changes in two ways.
                 if draw >> 30 == 0 {
-                    (trie, plain) = clones[(draw >> 8) as usize % clones.len()].clone();
+                    (trie, plain) = clones[usize::try_from(draw >> 8).unwrap() % clones.len()].clone();
                 }
                 let number = (draw >> 4) % (rows + 100);
                 trie.edit(id(number)).unwrap().number = Some(rows + step);
@@ -399,7 +399,7 @@ mod tests {
             }
             for (trie, plain) in &clones {
                 let there = plain.keys().copied().filter(|number| *number >= rows).count();
-                assert_eq!(trie.iter().count(), rows as usize + there);
+                assert_eq!(trie.iter().count(), usize::try_from(rows).unwrap() + there);
                 for number in (0..rows).step_by(97).chain(plain.keys().copied()) {
                     let expected = plain.get(&number).copied().unwrap_or(number);
                     assert_eq!(trie.find(id(number)).unwrap().number, Some(expected), "of {number}");

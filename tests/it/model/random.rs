@@ -321,6 +321,10 @@ impl Pair {
         let (tree, model, at) = (&self.tree, &self.model, self.model.at);
         let violations = tree.examine(at);
         prop_assert!(violations.is_empty(), "{violations:?} after {asked:?}");
+        // HIE-7: an identifier once used is never used again, whatever became of what had it.
+        let forgotten: Vec<_> = model.used.iter().filter(|id| !tree.has_used(**id)).collect();
+        prop_assert!(forgotten.is_empty(), "{forgotten:?} are forgotten after {asked:?}");
+        prop_assert!(!tree.has_used(uuid::Uuid::max()));
         for place in &model.places {
             // CLM-5: an owner who can act, always.
             prop_assert!(!model.acting_owners(place.id, at).is_empty(), "{} has no owner after {asked:?}", place.id);
