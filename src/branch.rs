@@ -75,8 +75,7 @@ impl OrganizationTree {
         let roles: Vec<Role> =
             places.iter().flat_map(|id| self.index.roles(*id)).filter_map(|id| self.roles.get(&id)).cloned().collect();
         let groups: Vec<Group> = places.iter().flat_map(|id| self.groups(*id)).cloned().collect();
-        let links: Vec<Link> =
-            places.iter().flat_map(|id| self.index.links_out(*id)).filter_map(|id| self.link(id)).cloned().collect();
+        let links: Vec<Link> = places.iter().flat_map(|id| self.links_out(*id)).cloned().collect();
         let invitations: Vec<Invitation> = places
             .iter()
             .flat_map(|id| self.index.invitations(*id))

@@ -290,7 +290,7 @@ impl DeleteOrganization {
 /// DEL-4: everything that lives in an organization ends with it, each as its own event.
 fn end_organization(scene: &mut Scene<'_>, organization: OrganizationId) {
     let (tree, at) = (scene.tree, scene.at);
-    let links = tree.index.links_in(organization).into_iter().filter_map(|link| tree.link(link));
+    let links = tree.links_in(organization).into_iter();
     links.for_each(|link| end_link(scene, link));
     tree.groups(organization).for_each(|group| {
         end_group(scene, group);

@@ -30,7 +30,7 @@ impl OrganizationTree {
         // By name: identifiers are in no order that means anything to a reader.
         children.sort_by_key(|child| self.organization(*child).map(|child| child.name()));
         let bar = if children.is_empty() { "    " } else { "│   " };
-        for link in self.index.links_in(id).into_iter().filter_map(|link| self.link(link)) {
+        for link in self.links_in(id) {
             writeln!(out, "{rest}{bar}← {}", self.caption(link))?;
         }
         for (position, child) in children.iter().enumerate() {

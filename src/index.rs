@@ -6,10 +6,12 @@
 //! (AUD-5), and for a tree that is loaded from a snapshot.
 
 mod derive;
+mod ends;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use self::ends::LinkEnds;
 use crate::access::dense::DenseIndex;
 use crate::address::{Address, AddressKey};
 use crate::group::Group;
@@ -56,7 +58,7 @@ pub(crate) struct Index {
     pub(crate) slugs: OrdMap<Slug, OrganizationId>,
     pub(crate) belongings: OrdSet<(OrganizationId, Belonging)>,
     pub(crate) owned_groups: OrdSet<(PrincipalId, GroupId)>,
-    pub(crate) link_at: OrdMap<(GroupId, OrganizationId), LinkId>,
+    pub(crate) link_ends: LinkEnds,
     pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
     pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
     pub(crate) supported: OrdMap<(PrincipalId, OrganizationId), BTreeSet<SupportId>>,
@@ -71,7 +73,7 @@ impl PartialEq for Index {
             && self.slugs == other.slugs
             && self.belongings == other.belongings
             && self.owned_groups == other.owned_groups
-            && self.link_at == other.link_at
+            && self.link_ends == other.link_ends
             && self.tokens == other.tokens
             && self.sendings == other.sendings
             && self.supported == other.supported
@@ -85,23 +87,6 @@ impl Index {
     pub(crate) fn supported_by(&self, engineer: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
         let row = (engineer, OrganizationId::MIN)..=(engineer, OrganizationId::MAX);
         self.supported.range(row).map(|((_, organization), _)| *organization)
-    }
-
-    /// The links of the groups that live in an organization, in the order of their identifiers.
-    pub(crate) fn links_out(&self, organization: OrganizationId) -> Vec<LinkId> {
-        let links = self.groups(organization).flat_map(|group| crate::table::under(&self.link_at, group));
-        let mut links: Vec<LinkId> = links.map(|(_, link)| *link).collect();
-        links.sort_unstable();
-        links
-    }
-
-    /// The links to an organization, in the order of their identifiers.
-    pub(crate) fn links_in(&self, organization: OrganizationId) -> Vec<LinkId> {
-        let groups = self.dense.linked(organization);
-        let mut links: Vec<LinkId> =
-            groups.filter_map(|group| self.link_at.get(&(group, organization)).copied()).collect();
-        links.sort_unstable();
-        links
     }
 
     /// The second halves of the pairs that begin with `first`.
@@ -317,22 +302,24 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_link(&mut self, link: Link) {
-        self.index.link_at.insert((link.group, link.target), link.id);
+        let ends = (link.group, link.target);
+        self.index.link_ends.set(link.id, Some(ends));
         self.index.dense.put_link(&self.domain.catalog, &link);
-        self.links.insert(link.id, link.into());
+        self.links.insert(ends, link.into());
     }
 
     pub(crate) fn drop_link(&mut self, id: LinkId) {
-        if let Some(link) = self.links.remove(&id) {
+        if let Some(link) = self.index.link_ends.get(id).and_then(|ends| self.links.remove(&ends)) {
             self.spend(id);
-            self.index.link_at.remove(&(link.group, link.target));
+            self.index.link_ends.set(id, None);
             self.index.dense.drop_link(&link);
         }
     }
 
     /// Changes a link where it is; nothing if it is not there.
     pub(crate) fn edit_link(&mut self, id: LinkId, change: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.get_mut(&id).map(Arc::make_mut) {
+        let ends = self.index.link_ends.get(id);
+        if let Some(link) = ends.and_then(|ends| self.links.get_mut(&ends)).map(Arc::make_mut) {
             change(link);
             self.index.dense.put_link(&self.domain.catalog, link);
         }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Command, Operation, Scene, Subjects};
 use crate::event::Recorded;
 use crate::group::GroupEvent;
-use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::participant::Participant;
 use crate::project::unassign_group;
 use crate::reach::{LinkGives, LinkTerms, Present};
@@ -118,8 +118,8 @@ impl Command for LinkGroup {
             return Err(LinkError::NotDownward { from: source, to: target });
         }
         // GRP-4: one link of a group to a target.
-        if let Some(link) = tree.index.link_at.get(&(group, target)) {
-            return Err(LinkError::AlreadyLinked { link: *link });
+        if let Some(link) = tree.link_at(group, target) {
+            return Err(LinkError::AlreadyLinked { link: link.id });
         }
         tree.fresh(link.uuid())?;
         let none = BTreeSet::new();
@@ -166,9 +166,8 @@ impl Command for ChangeLink {
         let (tree, source, target) = (scene.tree, self.source, self.target);
         tree.require(Feature::CrossOrganizationLinks, scene.at)?;
         let group = tree.group_in(source, self.group)?;
-        let link = *tree.index.link_at.get(&(self.group, target)).ok_or(Precondition::NotFound { what: "link" })?;
-        let none = BTreeSet::new();
-        let opted_out = tree.link(link).map_or(&none, |link| &link.opted_out);
+        let found = tree.link_at(self.group, target).ok_or(Precondition::NotFound { what: "link" })?;
+        let (link, opted_out) = (found.id, &found.opted_out);
         let present = scene.check_terms(group, target, &self.terms, opted_out)?;
         let reached = present.difference(opted_out).copied().collect();
         scene.emit(LinkEvent::Changed { link, source, target, terms: self.terms.clone(), present });
@@ -423,28 +422,42 @@ impl LinkEvent {
 impl OrganizationTree {
     /// A link.
     pub fn link(&self, id: LinkId) -> Option<&Link> {
-        self.links.get(&id).map(Arc::as_ref)
+        let (group, target) = self.index.link_ends.get(id)?;
+        self.link_at(group, target)
+    }
+
+    /// The link of a group to a target.
+    pub(crate) fn link_at(&self, group: GroupId, target: OrganizationId) -> Option<&Link> {
+        self.links.get(&(group, target)).map(Arc::as_ref)
+    }
+
+    /// The links of the groups that live in an organization, in the order of their identifiers.
+    pub(crate) fn links_out(&self, organization: OrganizationId) -> Vec<&Link> {
+        in_order(self.index.groups(organization).flat_map(|group| self.links_of(group)))
+    }
+
+    /// The links to an organization, in the order of their identifiers.
+    pub(crate) fn links_in(&self, organization: OrganizationId) -> Vec<&Link> {
+        let groups = self.index.dense.linked(organization);
+        in_order(groups.filter_map(|group| self.link_at(group, organization)))
     }
 
     /// The links of a group, by target.
     pub fn links_of(&self, group: GroupId) -> impl Iterator<Item = &Link> {
-        let row = (group, OrganizationId::MIN)..=(group, OrganizationId::MAX);
-        self.index.link_at.range(row).filter_map(|(_, link)| self.link(*link))
+        crate::table::under(&self.links, group).map(|(_, link)| link.as_ref())
     }
 
     /// The links into an organization, its ancestors' with their reach among them, whether
     /// they count now or not.
     pub fn links_into(&self, organization: OrganizationId) -> impl Iterator<Item = &Link> {
         self.path(organization)
-            .flat_map(|target| self.index.links_in(target))
-            .filter_map(|link| self.link(link))
+            .flat_map(|target| self.links_in(target))
             .filter(move |link| self.is_in_reach(link, organization))
     }
 
     /// The links of a group whose target is the organization or an ancestor of it.
     pub(crate) fn links_toward(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
-        let links = self.path(organization).filter_map(move |target| self.index.link_at.get(&(group, target)));
-        links.filter_map(|link| self.link(*link))
+        self.path(organization).filter_map(move |target| self.link_at(group, target))
     }
 
     /// GRP-2: whether a link makes owners where it reaches.
@@ -465,4 +478,10 @@ impl OrganizationTree {
             || (self.links_stand(at)
                 && self.links_reaching(group, organization).any(|link| link.terms.window.contains(at)))
     }
+}
+
+fn in_order<'a>(links: impl Iterator<Item = &'a Link>) -> Vec<&'a Link> {
+    let mut links: Vec<&Link> = links.collect();
+    links.sort_unstable_by_key(|link| link.id);
+    links
 }

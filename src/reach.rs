@@ -275,11 +275,10 @@ impl OrganizationTree {
 
     /// The links of a group that reach an organization, whether they count now or not.
     pub(crate) fn links_reaching(&self, group: GroupId, organization: OrganizationId) -> impl Iterator<Item = &Link> {
-        let index = &self.index;
-        let above = self.path(organization).filter(move |_| index.dense.reaching > 0);
+        let above = self.path(organization).filter(|_| self.index.dense.reaching > 0);
         let targets = above.filter(move |target| *target != organization).chain([organization]);
-        let links = targets.filter_map(move |target| index.link_at.get(&(group, target)));
-        links.filter_map(|link| self.link(*link)).filter(move |link| self.is_in_reach(link, organization))
+        let links = targets.filter_map(move |target| self.link_at(group, target));
+        links.filter(move |link| self.is_in_reach(link, organization))
     }
 
     /// GRP-8: the links whose reach a new child of `parent` is created into.
@@ -292,7 +291,6 @@ impl OrganizationTree {
             };
             near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
         };
-        let links = self.path(parent).flat_map(|target| self.index.links_in(target));
-        links.filter_map(|link| self.link(link)).filter(reaches).map(|link| link.id).collect()
+        self.path(parent).flat_map(|target| self.links_in(target)).filter(reaches).map(|link| link.id).collect()
     }
 }

@@ -220,7 +220,7 @@ impl OrganizationTree {
         let subtree: BTreeSet<OrganizationId> = self.subtree(top).collect();
         let foreign = |id: OrganizationId| !subtree.contains(&id) && !above.contains(&id);
         let mut found = Vec::new();
-        for link in subtree.iter().flat_map(|id| self.index.links_in(*id)).filter_map(|id| self.link(id)) {
+        for link in subtree.iter().flat_map(|id| self.links_in(*id)) {
             if foreign(link.source) {
                 found.push(Obstacle::Link { link: link.id });
             }
@@ -303,7 +303,7 @@ impl OrganizationTree {
             }
             let grants = self.members(*organization).flat_map(|(_, member)| member.grants());
             used.extend(grants.filter_map(|grant| role(&grant.privilege)));
-            for link in self.index.links_in(*organization).into_iter().filter_map(|link| self.link(link)) {
+            for link in self.links_in(*organization) {
                 if let LinkGives::Narrowed(gives) = &link.terms.gives {
                     used.extend(roles(gives));
                 }

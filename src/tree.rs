@@ -13,8 +13,7 @@ use crate::draft::Draft;
 use crate::event::{Changes, Recorded, Version};
 use crate::group::Group;
 use crate::id::{
-    GroupId, InvitationId, LinkId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId,
-    SupportId,
+    GroupId, InvitationId, OfferId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId,
 };
 use crate::index::Index;
 use crate::invitation::Invitation;
@@ -64,7 +63,8 @@ pub struct OrganizationTree {
     pub(crate) members: OrdMap<(OrganizationId, PrincipalId), Member>,
     pub(crate) roles: OrdMap<RoleId, Role>,
     pub(crate) groups: OrdMap<GroupId, Arc<Group>>,
-    pub(crate) links: OrdMap<LinkId, Arc<Link>>,
+    /// A group is linked to a target once (GRP-4).
+    pub(crate) links: OrdMap<(GroupId, OrganizationId), Arc<Link>>,
     pub(crate) invitations: OrdMap<InvitationId, Invitation>,
     pub(crate) projects: OrdMap<ProjectId, Project>,
     pub(crate) offers: OrdMap<OfferId, Offer>,

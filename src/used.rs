@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::id::OrganizationId;
+use crate::id::{LinkId, OrganizationId};
 use crate::ordered::OrdMap;
 use crate::refusal::Precondition;
 use crate::tree::OrganizationTree;
@@ -20,7 +20,7 @@ impl OrganizationTree {
     /// something new (HIE-7).
     pub fn has_used(&self, id: Uuid) -> bool {
         self.index.dense.is_taken(id)
-            || has(&self.links, id)
+            || LinkId::new(id).is_ok_and(|link| self.index.link_ends.get(link).is_some())
             || self.spent.contains(&id)
             || has(&self.roles, id)
             || has(&self.invitations, id)
@@ -36,7 +36,7 @@ impl OrganizationTree {
         let principals = self.principals.keys().map(|id| id.uuid());
         let roles = self.roles.keys().map(|id| id.uuid());
         let groups = self.groups.keys().map(|id| id.uuid());
-        let links = self.links.keys().map(|id| id.uuid());
+        let links = self.links.values().map(|link| link.id.uuid());
         let invitations = self.invitations.keys().map(|id| id.uuid());
         let projects = self.projects.keys().map(|id| id.uuid());
         let policies = self.policies.keys().map(|id| id.uuid());

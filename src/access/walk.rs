@@ -365,7 +365,7 @@ impl<'a> Access<'a> {
         let ids = (GroupId::new(group), OrganizationId::new(target), OrganizationId::new(place));
         let (Ok(group), Ok(target), Ok(organization)) = ids else { return Continue(()) };
         let tree = self.tree;
-        let link = tree.index.link_at.get(&(group, target)).and_then(|link| tree.link(*link));
+        let link = tree.links.get(&(group, target));
         let counts = link.filter(|link| link.terms.window.contains(at) && tree.is_in_reach(link, organization));
         match (counts, tree.groups.get(&group)) {
             (Some(link), Some(group)) => each(Gift::State(Gives::Linked(group, link))),

@@ -24,7 +24,7 @@ impl Index {
             slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
             belongings: belongings(tree),
             owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
-            link_at: sorted_map(tree.links.values().map(|link| ((link.group, link.target), link.id))),
+            link_ends: tree.links.values().map(AsRef::as_ref).collect(),
             tokens: sorted_map(invitations().flat_map(|sent| sent.tokens().map(|token| (token, sent.id)))),
             sendings: sorted(invitations().flat_map(|sent| sent.sendings.iter().map(|sending| (sending.at, sent.id)))),
             supported: supported.into_iter().collect(),

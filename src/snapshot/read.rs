@@ -10,7 +10,7 @@ use super::body::{Body, GroupRow, Instant, LinkRow, MemberRow, Number, Organizat
 use crate::event::Version;
 use crate::grant::Grant;
 use crate::group::Group;
-use crate::id::{GroupId, InvalidId, LinkId, OrganizationId, PrincipalId};
+use crate::id::{GroupId, InvalidId, OrganizationId, PrincipalId};
 use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
@@ -242,10 +242,9 @@ impl Reader {
         Ok((id, group.into()))
     }
 
-    fn link(&self, row: &LinkRow) -> Result<(LinkId, Arc<Link>), SnapshotError> {
-        let id = self.ids.id(row.id)?;
+    fn link(&self, row: &LinkRow) -> Result<((GroupId, OrganizationId), Arc<Link>), SnapshotError> {
         let link = Link {
-            id,
+            id: self.ids.id(row.id)?,
             source: self.ids.id(row.source)?,
             group: self.ids.id(row.group)?,
             target: self.ids.id(row.target)?,
@@ -253,6 +252,6 @@ impl Reader {
             present: self.ids.all(&row.present)?,
             opted_out: self.ids.all(&row.opted_out)?,
         };
-        Ok((id, link.into()))
+        Ok(((link.group, link.target), link.into()))
     }
 }
