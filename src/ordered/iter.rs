@@ -4,7 +4,7 @@ use std::slice;
 
 use smallvec::SmallVec;
 
-use super::{Entries, Node, node_of};
+use super::{Entries, Node, count, node_of};
 
 /// What is still to come of a node.
 type Rest<'a, K, T> = slice::Iter<'a, (K, T)>;
@@ -44,7 +44,7 @@ impl<'a, K, V> Iter<'a, K, V> {
                     node = next;
                 }
                 Node::Leaf(entries) => {
-                    iter.entries = rest(entries, entries.partition_point(|(key, _)| before(key)));
+                    iter.entries = rest(entries, count(entries, before));
                     return iter;
                 }
             }

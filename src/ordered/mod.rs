@@ -52,9 +52,21 @@ impl<K, V> Default for OrdMap<K, V> {
     }
 }
 
+/// How many entries come before, of those that are in order. All are looked at, which waits for
+/// memory once: what a search in halves looks at next depends on what it has found.
+fn count<K, T>(entries: &Entries<K, T>, before: impl Fn(&K) -> bool) -> usize {
+    entries.iter().filter(|(key, _)| before(key)).count()
+}
+
 /// Where the node is under which a key would be.
 fn node_of<K: Ord, T>(nodes: &Entries<K, T>, key: &K) -> usize {
-    nodes.partition_point(|(lowest, _)| lowest <= key).saturating_sub(1)
+    count(nodes, |lowest| lowest <= key).saturating_sub(1)
+}
+
+/// Where the entry of a key is; if it is not there, where it would be.
+fn entry_of<K: Ord, T>(entries: &Entries<K, T>, key: &K) -> Result<usize, usize> {
+    let place = count(entries, |other| other < key);
+    if entries.get(place).is_some_and(|(other, _)| other == key) { Ok(place) } else { Err(place) }
 }
 
 impl<K, V> OrdMap<K, V> {
@@ -91,7 +103,7 @@ impl<K: Ord, V> OrdMap<K, V> {
                 Node::Empty => return None,
                 Node::Branch(nodes) => node = &nodes.get(node_of(nodes, key))?.1,
                 Node::Leaf(entries) => {
-                    let place = entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
+                    let place = entry_of(entries, key).ok()?;
                     return entries.get(place).map(|(_, value)| value);
                 }
             }
@@ -128,7 +140,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
                     node = &mut Arc::make_mut(nodes).get_mut(place)?.1;
                 }
                 Node::Leaf(entries) => {
-                    let place = entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
+                    let place = entry_of(entries, key).ok()?;
                     return Arc::make_mut(entries).get_mut(place).map(|(_, value)| value);
                 }
             }
@@ -223,7 +235,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
                 (None, None)
             }
             Self::Leaf(entries) => {
-                let found = entries.binary_search_by(|(other, _)| other.cmp(&key));
+                let found = entry_of(entries, &key);
                 let entries = Arc::make_mut(entries);
                 let place = match found {
                     Ok(place) => {
@@ -253,7 +265,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         match self {
             Self::Empty => None,
             Self::Leaf(entries) => {
-                let place = entries.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
+                let place = entry_of(entries, key).ok()?;
                 Some(Arc::make_mut(entries).remove(place).1)
             }
             Self::Branch(nodes) => {
