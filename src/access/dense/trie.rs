@@ -224,9 +224,15 @@ impl<R: Row> Node<R> {
         while !has_room(others, size) {
             size = size.saturating_mul(2);
         }
-        let mut table = Self::of_size(size);
-        rows.iter().for_each(|row| table.insert(row.clone(), row.key().hash(), depth));
-        table
+        Self::table(size, rows.iter().cloned())
+    }
+
+    /// A table of this size with these rows, for which it has room.
+    fn table(size: usize, all: impl Iterator<Item = R>) -> Self {
+        let mut rows: Arc<[R]> = std::iter::repeat_with(R::default).take(size).collect();
+        let table = Arc::make_mut(&mut rows);
+        all.for_each(|row| put(table, row.clone(), row.key().hash()));
+        Self::Table(rows)
     }
 
     fn bytes(&self) -> usize {
@@ -240,11 +246,7 @@ impl<R: Row> Node<R> {
     }
 
     fn empty() -> Self {
-        Self::of_size(2)
-    }
-
-    fn of_size(size: usize) -> Self {
-        Self::Table(std::iter::repeat_with(R::default).take(size).collect())
+        Self::table(2, std::iter::empty())
     }
 
     /// Puts in a row that is not there.
@@ -254,33 +256,44 @@ impl<R: Row> Node<R> {
                 let child = branch.as_mut().and_then(|branch| Branch::child_mut(branch, child(hash >> depth)));
                 child.into_iter().for_each(|node| node.insert(row.clone(), hash, depth.saturating_add(BITS)));
             }
-            Self::Table(rows) if has_room(used(rows), rows.len()) => {
-                let rows = Arc::make_mut(rows);
-                let mut probe = Probe::new(rows, hash);
-                while probe.row().is_some_and(|taken| !taken.key().is_nil()) {
-                    probe = probe.next();
-                }
-                let place = probe.place;
-                if let Some(free) = rows.get_mut(place) {
-                    *free = row;
-                }
-            }
+            Self::Table(rows) if is_roomy(rows, hash) => put(Arc::make_mut(rows), row, hash),
             Self::Table(rows) => {
                 let old = rows.clone();
-                *self = if old.len() < MOST || depth > DEEPEST {
-                    Self::of_size(old.len().saturating_mul(2))
+                let all = old.iter().filter(|row| !row.key().is_nil()).cloned().chain([row]);
+                if old.len() < MOST || depth > DEEPEST {
+                    *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
-                    Branch::node(std::array::from_fn(|_| Self::empty()))
-                };
-                let all = old.iter().filter(|row| !row.key().is_nil()).cloned();
-                all.chain([row]).for_each(|row| self.insert(row.clone(), row.key().hash(), depth));
+                    *self = Branch::node(std::array::from_fn(|_| Self::empty()));
+                    all.for_each(|row| self.insert(row.clone(), row.key().hash(), depth));
+                }
             }
         }
     }
 }
 
+/// Puts a row that is not there into a table that has room for it.
+fn put<R: Row>(rows: &mut [R], row: R, hash: u64) {
+    let mut probe = Probe::new(rows, hash);
+    while probe.row().is_some_and(|taken| !taken.key().is_nil()) {
+        probe = probe.next();
+    }
+    let place = probe.place;
+    if let Some(free) = rows.get_mut(place) {
+        *free = row;
+    }
+}
+
 fn used<R: Row>(rows: &[R]) -> usize {
     rows.iter().filter(|row| !row.key().is_nil()).count()
+}
+
+/// Whether a table has room for a row. Where two of a few places are free, one is left when the
+/// other is taken, and a large table need not be counted.
+fn is_roomy<R: Row>(rows: &[R], hash: u64) -> bool {
+    const NEAR: usize = 8;
+    let Probe { place, .. } = Probe::new(rows, hash);
+    let near = rows.get(place..place.saturating_add(NEAR)).map(used);
+    near.is_some_and(|used| used.saturating_add(2) <= NEAR) || has_room(used(rows), rows.len())
 }
 
 /// Three quarters full is full, and one place is always free.
