@@ -58,7 +58,7 @@ pub(crate) struct Index {
     pub(crate) slugs: OrdMap<Slug, OrganizationId>,
     pub(crate) belongings: OrdSet<(OrganizationId, Belonging)>,
     pub(crate) owned_groups: OrdSet<(PrincipalId, GroupId)>,
-    pub(crate) link_ends: LinkEnds,
+    link_ends: LinkEnds,
     pub(crate) tokens: OrdMap<TokenHash, InvitationId>,
     pub(crate) sendings: OrdSet<(Timestamp, InvitationId)>,
     pub(crate) supported: OrdMap<(PrincipalId, OrganizationId), BTreeSet<SupportId>>,
@@ -73,7 +73,7 @@ impl PartialEq for Index {
             && self.slugs == other.slugs
             && self.belongings == other.belongings
             && self.owned_groups == other.owned_groups
-            && self.link_ends == other.link_ends
+            && self.link_ends.all(&self.dense) == other.link_ends.all(&other.dense)
             && self.tokens == other.tokens
             && self.sendings == other.sendings
             && self.supported == other.supported
@@ -87,6 +87,11 @@ impl Index {
     pub(crate) fn supported_by(&self, engineer: PrincipalId) -> impl Iterator<Item = OrganizationId> + '_ {
         let row = (engineer, OrganizationId::MIN)..=(engineer, OrganizationId::MAX);
         self.supported.range(row).map(|((_, organization), _)| *organization)
+    }
+
+    /// The group that a link is of, and its target.
+    pub(crate) fn ends_of(&self, link: LinkId) -> Option<(GroupId, OrganizationId)> {
+        self.link_ends.get(&self.dense, link)
     }
 
     /// The second halves of the pairs that begin with `first`.
@@ -302,23 +307,22 @@ impl OrganizationTree {
     }
 
     pub(crate) fn put_link(&mut self, link: Link) {
-        let ends = (link.group, link.target);
-        self.index.link_ends.set(link.id, Some(ends));
-        self.index.dense.put_link(&self.domain.catalog, &link);
-        self.links.insert(ends, link.into());
+        let ends = self.index.dense.put_link(&self.domain.catalog, &link);
+        self.index.link_ends.put(link.id, ends);
+        self.links.insert((link.group, link.target), link.into());
     }
 
     pub(crate) fn drop_link(&mut self, id: LinkId) {
-        if let Some(link) = self.index.link_ends.get(id).and_then(|ends| self.links.remove(&ends)) {
+        if let Some(link) = self.index.ends_of(id).and_then(|ends| self.links.remove(&ends)) {
             self.spend(id);
-            self.index.link_ends.set(id, None);
+            self.index.link_ends.drop(id);
             self.index.dense.drop_link(&link);
         }
     }
 
     /// Changes a link where it is; nothing if it is not there.
     pub(crate) fn edit_link(&mut self, id: LinkId, change: impl FnOnce(&mut Link)) {
-        let ends = self.index.link_ends.get(id);
+        let ends = self.index.ends_of(id);
         if let Some(link) = ends.and_then(|ends| self.links.get_mut(&ends)).map(Arc::make_mut) {
             change(link);
             self.index.dense.put_link(&self.domain.catalog, link);

@@ -422,7 +422,7 @@ impl LinkEvent {
 impl OrganizationTree {
     /// A link.
     pub fn link(&self, id: LinkId) -> Option<&Link> {
-        let (group, target) = self.index.link_ends.get(id)?;
+        let (group, target) = self.index.ends_of(id)?;
         self.link_at(group, target)
     }
 

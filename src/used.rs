@@ -20,7 +20,7 @@ impl OrganizationTree {
     /// something new (HIE-7).
     pub fn has_used(&self, id: Uuid) -> bool {
         self.index.dense.is_taken(id)
-            || LinkId::new(id).is_ok_and(|link| self.index.link_ends.get(link).is_some())
+            || LinkId::new(id).is_ok_and(|link| self.index.ends_of(link).is_some())
             || self.spent.contains(&id)
             || has(&self.roles, id)
             || has(&self.invitations, id)

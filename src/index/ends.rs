@@ -2,19 +2,28 @@
 
 use uuid::Uuid;
 
+use crate::access::dense::DenseIndex;
+use crate::access::dense::row::NONE;
 use crate::access::dense::trie::{Key, Row, Trie};
 use crate::id::{GroupId, LinkId, OrganizationId};
 use crate::link::Link;
 
-/// The ends of links, by the identifier of the link.
+/// The ends of links by the identifiers of those; as numbers, which the dense index knows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LinkEnds(Trie<Ends>);
+pub(super) struct LinkEnds(Trie<Ends>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Ends {
     link: Key,
     /// None for a link that is gone.
-    ends: Option<(GroupId, OrganizationId)>,
+    group: u32,
+    target: u32,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::of(Key::default())
+    }
 }
 
 impl Row for Ends {
@@ -22,37 +31,49 @@ impl Row for Ends {
         self.link
     }
     fn of(link: Key) -> Self {
-        Self { link, ends: None }
+        Self { link, group: NONE, target: NONE }
+    }
+}
+
+impl Ends {
+    fn ids(self, dense: &DenseIndex) -> Option<(GroupId, OrganizationId)> {
+        let (group, target) = (dense.groups.id(self.group)?, dense.above.get(self.target)?.id);
+        Some((GroupId::new(group).ok()?, OrganizationId::new(target).ok()?))
     }
 }
 
 impl LinkEnds {
-    pub(crate) fn get(&self, link: LinkId) -> Option<(GroupId, OrganizationId)> {
-        self.0.find(link.uuid().into())?.ends
+    /// Of all links.
+    pub(super) fn derive<'l>(dense: &DenseIndex, links: impl Iterator<Item = &'l Link>) -> Self {
+        let ends = links.filter_map(|link| {
+            let (group, target) = (dense.groups.find(link.group.uuid())?, dense.place(link.target.uuid())?.number());
+            Some(Ends { link: link.id.uuid().into(), group, target })
+        });
+        Self(ends.collect())
     }
 
-    pub(super) fn set(&mut self, link: LinkId, ends: Option<(GroupId, OrganizationId)>) {
+    pub(super) fn get(&self, dense: &DenseIndex, link: LinkId) -> Option<(GroupId, OrganizationId)> {
+        self.0.find(link.uuid().into())?.ids(dense)
+    }
+
+    pub(super) fn put(&mut self, link: LinkId, (group, target): (u32, u32)) {
         if let Some(row) = self.0.edit(link.uuid().into()) {
-            row.ends = ends;
+            (row.group, row.target) = (group, target);
         }
     }
-}
 
-impl PartialEq for LinkEnds {
-    fn eq(&self, other: &Self) -> bool {
-        let there = |all: &Self| {
-            let rows = all.0.iter().filter_map(|row| Some((Uuid::from(row.link), row.ends?)));
-            let mut rows: Vec<_> = rows.collect();
-            rows.sort_unstable();
-            rows
-        };
-        there(self) == there(other)
+    pub(super) fn drop(&mut self, link: LinkId) {
+        self.put(link, (NONE, NONE));
     }
-}
 
-impl<'a> FromIterator<&'a Link> for LinkEnds {
-    fn from_iter<I: IntoIterator<Item = &'a Link>>(links: I) -> Self {
-        let ends = |link: &Link| Ends { link: link.id.uuid().into(), ends: Some((link.group, link.target)) };
-        Self(links.into_iter().map(ends).collect())
+    /// All of them, in the order of the links.
+    pub(super) fn all(&self, dense: &DenseIndex) -> Vec<(Uuid, GroupId, OrganizationId)> {
+        let ends = self.0.iter().filter_map(|row| {
+            let (group, target) = row.ids(dense)?;
+            Some((row.link.into(), group, target))
+        });
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_unstable();
+        ends
     }
 }

@@ -243,9 +243,10 @@ impl DenseIndex {
         }
     }
 
-    pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) {
+    /// The numbers of the group and the target.
+    pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) -> (u32, u32) {
         let (here, below) = self.bonds_of(catalog, link);
-        self.set_link(link, Some(here), below);
+        self.set_link(link, Some(here), below)
     }
 
     /// How a link is active at its target, and how it reaches further down.
@@ -270,15 +271,17 @@ impl DenseIndex {
         self.set_link(link, None, None);
     }
 
-    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Bond>) {
+    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Bond>) -> (u32, u32) {
         let group = self.groups.number(link.group.uuid());
         self.set_active(link.target, group, here);
         let target = self.number(link.target);
         self.set_reaching(target, group, below);
+        (group, target)
     }
 
     fn set_reaching(&mut self, target: u32, group: u32, below: Option<Bond>) {
-        let changes = self.above.get(target).is_some_and(|row| row.reaching(group) != below);
+        let none = self.reaching == 0 && below.is_none();
+        let changes = !none && self.above.get(target).is_some_and(|row| row.reaching(group) != below);
         if changes && let Some(row) = self.above.get_mut(target) {
             let before = row.set_reaching(group, below);
             self.adjust(|index| &mut index.reaching, before, below.is_some());
