@@ -26,9 +26,14 @@ impl<R: Row> Branch<R> {
     #[inline(always)]
     pub(super) fn child(&self, place: usize) -> Option<&Node<R>> {
         match self.children.get(place) {
-            Some(Node::Branch(None)) => self.before.as_ref()?.children.get(place),
+            Some(Node::Branch(None)) => self.unchanged(place),
             child => child,
         }
+    }
+
+    #[cold]
+    fn unchanged(&self, place: usize) -> Option<&Node<R>> {
+        self.before.as_ref()?.children.get(place)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node<R>> {
