@@ -30,10 +30,6 @@ fn context(estate: &Estate) -> Context {
     Context::principal(estate.owner, estate.top(), now(), CommitKey::from_u128(1).unwrap())
 }
 
-fn id(number: u128) -> u128 {
-    0xb0b0 << 64 | number
-}
-
 fn writes(criterion: &mut Criterion) {
     for size in world::sizes() {
         let world = World::new(size);
@@ -148,19 +144,21 @@ fn commands(criterion: &mut Criterion, world: &World, tree: &OrganizationTree, s
         let participant = Participant::Principal(*of.users.iter().find(new).unwrap());
         (context(of), AddGroupMember { organization: of.top(), group, participant })
     });
+    // New ones each time: where they belong is in no cache.
+    let mut ids = fastrand::Rng::with_seed(11);
     each(&mut group, ("link", size), tree, || {
         let of = estate();
         let linked: BTreeSet<(GroupId, _)> = of.links.iter().map(|(_, group, target)| (*group, *target)).collect();
         let targets = || of.organizations[1..11].iter().map(|(target, _)| *target);
         let mut free = targets().flat_map(|target| of.groups.iter().map(move |(group, _)| (*group, target)));
         let (group, target) = free.find(|pair| !linked.contains(pair)).unwrap();
-        let link = LinkId::from_u128(id(1)).unwrap();
+        let link = LinkId::from_u128(ids.u128(1..)).unwrap();
         (context(of), LinkGroup { link, source: of.top(), group, target, terms: LinkTerms::target() })
     });
     each(&mut group, ("invite", size), tree, || {
         let of = estate();
         let token = InvitationToken::from_entropy([7; 32]);
-        let invitation = InvitationId::from_u128(id(2)).unwrap();
+        let invitation = InvitationId::from_u128(ids.u128(1..)).unwrap();
         let address = "new.colleague@example.com".parse().unwrap();
         (context(of), Invite::as_member(invitation, of.top(), of.groups[0].0, address, &token))
     });
