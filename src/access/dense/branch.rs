@@ -9,7 +9,9 @@ const CHANGES: usize = 16;
 
 /// To copy a branch is to count each of its children anew, in a line of memory that is wanted for
 /// nothing else. So the first few that change go beside a branch that others have too.
+/// What readers go by lies apart from the count of those who have it, which comes before the first child.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Branch<R> {
     children: [Node<R>; CHILDREN],
     /// What is none among the children is here; a whole branch.
