@@ -16,6 +16,7 @@ use crate::access::claim::Grantable;
 use crate::command::{Actor, Command, Operation, Scene, Subjects};
 use crate::grant::{Grant, GrantEvent};
 use crate::id::{LinkId, OrganizationId, PrincipalId};
+use crate::link::Link;
 use crate::member::MemberEvent;
 use crate::name::{Name, Slug};
 use crate::onboarding::{OnboardingEvent, SeedStatus};
@@ -234,7 +235,7 @@ impl Command for CreateOrganization {
             return Err(Precondition::NotFound { what: "user" }.into());
         }
         let slug = tree.choose_slug(&self.name, self.slug.as_ref())?;
-        let reached_by = tree.links_reaching_child_of(self.parent, at);
+        let reached_by = tree.links_reaching_child_of(self.parent, at).into_iter().map(Link::id).collect();
         let profile = Profile { name: self.name.clone(), slug: slug.clone(), region: None, tags: BTreeSet::new() };
         let (organization, parent) = (self.organization, Some(self.parent));
         scene.emit(OrganizationEvent::Created { organization, parent, profile });

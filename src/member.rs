@@ -405,12 +405,8 @@ rule_errors! {
 impl MemberEvent {
     pub(crate) fn apply(&self, tree: &mut OrganizationTree, commit: &Recorded) {
         match *self {
-            Self::UserKnown { principal } => {
-                tree.put_principal(principal, Principal::User);
-            }
-            Self::IdentityCreated { principal, home } => {
-                tree.put_principal(principal, Principal::Machine { home });
-            }
+            Self::UserKnown { principal } => tree.put_principal(principal, Principal::User),
+            Self::IdentityCreated { principal, home } => tree.put_principal(principal, Principal::Machine { home }),
             Self::Added { organization, principal } => {
                 let member = Member { since: commit.at, suspended: false, grants: Arc::default() };
                 tree.put_member(organization, principal, member);

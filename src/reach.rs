@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::access::set::ClaimSet;
 use crate::command::Scene;
 use crate::group::Group;
-use crate::id::{GroupId, LinkId, OrganizationId};
+use crate::id::{GroupId, OrganizationId};
 use crate::link::{Link, LinkError};
 use crate::refusal::Precondition;
 use crate::role::Privilege;
@@ -282,7 +282,7 @@ impl OrganizationTree {
     }
 
     /// GRP-8: the links whose reach a new child of `parent` is created into.
-    pub(crate) fn links_reaching_child_of(&self, parent: OrganizationId, at: Timestamp) -> Vec<LinkId> {
+    pub(crate) fn links_reaching_child_of(&self, parent: OrganizationId, at: Timestamp) -> Vec<&Link> {
         let reaches = |link: &&Link| {
             let near = match link.terms.reach {
                 Reach::Target => false,
@@ -291,6 +291,6 @@ impl OrganizationTree {
             };
             near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
         };
-        self.path(parent).flat_map(|target| self.links_in(target)).filter(reaches).map(|link| link.id).collect()
+        self.path(parent).flat_map(|target| self.links_in(target)).filter(reaches).collect()
     }
 }

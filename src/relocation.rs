@@ -154,7 +154,7 @@ impl OrganizationTree {
                 found.push(Obstacle::Capability { organization: place, capability });
             }
         }
-        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.link(link));
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter();
         found.extend(gained.filter(|link| !self.is_in_reach(link, organization)).map(|link| self.reach_gained(link)));
         Ok(Preflight::of(found))
     }

@@ -282,7 +282,7 @@ impl OrganizationTree {
             0 => {}
             count => found.push(Obstacle::IdTaken { count }),
         }
-        let gained = self.links_reaching_child_of(new_parent, at).into_iter().filter_map(|link| self.link(link));
+        let gained = self.links_reaching_child_of(new_parent, at).into_iter();
         found.extend(gained.map(|link| self.reach_gained(link)));
         // LIC-5: what the operator or the former root assigned, and the new parent could not.
         for (organization, capability) in other.assigned_below(other.root()) {

@@ -1,8 +1,10 @@
 //! How a tree becomes the body of a snapshot.
 
-use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use indexmap::IndexSet;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -30,25 +32,22 @@ fn json(value: &impl Serialize) -> Result<String, SnapshotError> {
     serde_json::to_string(value).map_err(|error| SnapshotError::Unwritable(error.to_string()))
 }
 
-/// Numbers for what is met, in that order, each once.
-struct Numbers<K>(BTreeMap<K, Number>);
+/// What is met, in that order, each once and by number.
+struct Numbers<K>(IndexSet<K, FixedState>);
 
 impl<K> Default for Numbers<K> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(IndexSet::default())
     }
 }
 
-impl<K: Ord> Numbers<K> {
-    fn number(&mut self, key: K) -> Result<Number, SnapshotError> {
-        let number = next(self.0.len())?;
-        Ok(*self.0.entry(key).or_insert(number))
+impl<K: Hash + Eq> Numbers<K> {
+    fn number(&mut self, key: impl Into<K>) -> Result<Number, SnapshotError> {
+        next(self.0.insert_full(key.into()).0)
     }
 
-    fn in_order(&self) -> impl Iterator<Item = &K> {
-        let mut all: Vec<_> = self.0.iter().map(|(key, number)| (*number, key)).collect();
-        all.sort_unstable_by_key(|(number, _)| *number);
-        all.into_iter().map(|(_, key)| key)
+    fn numbers<I: Into<K>>(&mut self, keys: impl IntoIterator<Item = I>) -> Result<Vec<Number>, SnapshotError> {
+        keys.into_iter().map(|key| self.number(key)).collect()
     }
 }
 
@@ -56,39 +55,13 @@ impl<K: Ord> Numbers<K> {
 type Common = Numbers<String>;
 
 fn texts(common: &Common) -> Vec<&str> {
-    common.in_order().map(String::as_str).collect()
-}
-
-/// The numbers of identifiers: first the spent ones, in order, then others as they
-/// are met.
-struct Ids {
-    spent: Vec<Uuid>,
-    others: Numbers<Uuid>,
-}
-
-impl Ids {
-    fn number(&mut self, id: impl Into<Uuid>) -> Result<Number, SnapshotError> {
-        let id = id.into();
-        if let Ok(place) = self.spent.binary_search(&id) {
-            return next(place);
-        }
-        let after = usize::try_from(self.others.number(id)?).unwrap_or(usize::MAX);
-        next(self.spent.len().saturating_add(after))
-    }
-
-    fn numbers<I: Into<Uuid>>(&mut self, ids: impl IntoIterator<Item = I>) -> Result<Vec<Number>, SnapshotError> {
-        ids.into_iter().map(|id| self.number(id)).collect()
-    }
-
-    /// All of them in the order of their numbers.
-    fn bytes(&self) -> Vec<u8> {
-        self.spent.iter().chain(self.others.in_order()).copied().flat_map(Uuid::into_bytes).collect()
-    }
+    common.0.iter().map(String::as_str).collect()
 }
 
 /// What is numbered while the rows are made.
 struct Writer {
-    ids: Ids,
+    /// First the spent ones.
+    ids: Numbers<Uuid>,
     lineages: Numbers<Arc<[OrganizationId]>>,
     templates: Common,
     grants: Common,
@@ -147,14 +120,16 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         policies: policies.values().cloned().collect(),
         supports: supports.values().cloned().collect(),
     })?;
+    let lineages = writer.lineages()?;
+    let ids: Vec<u8> = writer.ids.0.iter().copied().flat_map(Uuid::into_bytes).collect();
     let body = Body {
         root: root.uuid().into_bytes(),
         version: version.get(),
         at: (*at).into(),
         spent: next(spent.len())?,
         departed,
-        lineages: writer.lineages()?,
-        ids: &writer.ids.bytes(),
+        lineages,
+        ids: &ids,
         templates: texts(&writer.templates),
         organizations: places,
         principals,
@@ -177,7 +152,7 @@ fn own_locations(of: &Organization) -> Result<Option<String>, SnapshotError> {
 
 impl Writer {
     fn of(spent: &OrdSet<Uuid>) -> Self {
-        let ids = Ids { spent: spent.iter().copied().collect(), others: Numbers::default() };
+        let ids = Numbers(spent.iter().copied().collect());
         let (templates, grants, gives, terms) = Default::default();
         Self { ids, lineages: Numbers::default(), templates, grants, gives, terms }
     }
@@ -266,6 +241,6 @@ impl Writer {
     }
 
     fn lineages(&mut self) -> Result<Vec<Vec<Number>>, SnapshotError> {
-        self.lineages.in_order().map(|lineage| self.ids.numbers(lineage.iter().copied())).collect()
+        self.lineages.0.iter().map(|lineage| self.ids.numbers(lineage.iter().copied())).collect()
     }
 }

@@ -9,20 +9,18 @@ const CHANGES: usize = 16;
 
 /// To copy a branch is to count each of its children anew, in a line of memory that is wanted for
 /// nothing else. So the first few that change go beside a branch that others have too.
-/// What readers go by lies apart from the count of those who have it, which comes before the first child.
+// In this order, lest what a reader goes by lies in one line with the count of holders.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(super) struct Branch<R> {
     children: [Node<R>; CHILDREN],
     /// What is none among the children is here; a whole branch.
     before: Option<Arc<Self>>,
-    /// How many are not.
-    changes: usize,
 }
 
 impl<R: Row> Branch<R> {
     pub(super) fn node(children: [Node<R>; CHILDREN]) -> Node<R> {
-        Node::Branch(Some(Arc::new(Self { children, before: None, changes: 0 })))
+        Node::Branch(Some(Arc::new(Self { children, before: None })))
     }
 
     #[inline(always)]
@@ -46,7 +44,7 @@ impl<R: Row> Branch<R> {
     pub(super) fn child_mut(this: &mut Arc<Self>, place: usize) -> Option<&mut Node<R>> {
         if Arc::get_mut(this).is_none() && this.before.is_none() {
             let children = [const { Node::Branch(None) }; CHILDREN];
-            *this = Arc::new(Self { children, before: Some(this.clone()), changes: 0 });
+            *this = Arc::new(Self { children, before: Some(this.clone()) });
         }
         let branch = Arc::make_mut(this);
         if let Some(Node::Branch(None)) = branch.children.get(place) {
@@ -57,8 +55,8 @@ impl<R: Row> Branch<R> {
 
     /// Takes a child over from before; all of them, if it is one too many.
     fn take(&mut self, place: usize) {
-        self.changes = self.changes.saturating_add(1);
-        let before = if self.changes > CHANGES { self.before.take() } else { None };
+        let changed = self.children.iter().filter(|child| !matches!(child, Node::Branch(None))).count();
+        let before = if changed == CHANGES { self.before.take() } else { None };
         match before.map(Arc::unwrap_or_clone) {
             Some(before) => {
                 let all = self.children.iter_mut().zip(before.children);

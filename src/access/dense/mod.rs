@@ -280,6 +280,7 @@ impl DenseIndex {
     }
 
     fn set_reaching(&mut self, target: u32, group: u32, below: Option<Bond>) {
+        // Where no link reaches, what lies cold need not be read to see that none does here.
         let none = self.reaching == 0 && below.is_none();
         let changes = !none && self.above.get(target).is_some_and(|row| row.reaching(group) != below);
         if changes && let Some(row) = self.above.get_mut(target) {

@@ -231,7 +231,10 @@ impl<R: Row> Node<R> {
     fn table(size: usize, all: impl Iterator<Item = R>) -> Self {
         let mut rows: Arc<[R]> = std::iter::repeat_with(R::default).take(size).collect();
         let table = Arc::make_mut(&mut rows);
-        all.for_each(|row| put(table, row.clone(), row.key().hash()));
+        for row in all {
+            let hash = row.key().hash();
+            put(table, row, hash);
+        }
         Self::Table(rows)
     }
 
@@ -254,7 +257,9 @@ impl<R: Row> Node<R> {
         match self {
             Self::Branch(branch) => {
                 let child = branch.as_mut().and_then(|branch| Branch::child_mut(branch, child(hash >> depth)));
-                child.into_iter().for_each(|node| node.insert(row.clone(), hash, depth.saturating_add(BITS)));
+                if let Some(node) = child {
+                    node.insert(row, hash, depth.saturating_add(BITS));
+                }
             }
             Self::Table(rows) if is_roomy(rows, hash) => put(Arc::make_mut(rows), row, hash),
             Self::Table(rows) => {
@@ -264,7 +269,10 @@ impl<R: Row> Node<R> {
                     *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
                     *self = Branch::node(std::array::from_fn(|_| Self::empty()));
-                    all.for_each(|row| self.insert(row.clone(), row.key().hash(), depth));
+                    for row in all {
+                        let hash = row.key().hash();
+                        self.insert(row, hash, depth);
+                    }
                 }
             }
         }
