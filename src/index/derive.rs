@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Belonging, Index, LinkEnds, address_of};
+use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
 use crate::id::OrganizationId;
 use crate::ordered::{OrdMap, OrdSet};
@@ -19,13 +19,13 @@ impl Index {
         for support in tree.supports.values() {
             supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
         }
-        let dense = DenseIndex::derive(tree);
+        let (dense, ends) = DenseIndex::derive(tree);
         let mut index = Self {
             children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
             slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
             belongings: belongings(tree),
             owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
-            link_ends: LinkEnds::derive(&dense, tree.links.values().map(AsRef::as_ref)),
+            link_ends: ends.into_iter().collect(),
             tokens: sorted_map(invitations().flat_map(|sent| sent.tokens().map(|token| (token, sent.id)))),
             sendings: sorted(invitations().flat_map(|sent| sent.sendings.iter().map(|sending| (sending.at, sent.id)))),
             supported: supported.into_iter().collect(),

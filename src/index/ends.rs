@@ -2,31 +2,30 @@
 
 use uuid::Uuid;
 
-use crate::access::dense::DenseIndex;
 use crate::access::dense::row::NONE;
 use crate::access::dense::trie::{Key, Row, Trie};
+use crate::access::dense::{DenseIndex, Ends};
 use crate::id::{GroupId, LinkId, OrganizationId};
-use crate::link::Link;
 
 /// The ends of links by the identifiers of those; as numbers, which the dense index knows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LinkEnds(Trie<Ends>);
+pub(super) struct LinkEnds(Trie<EndsRow>);
 
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct EndsRow {
     link: Key,
     /// None for a link that is gone.
     group: u32,
     target: u32,
 }
 
-impl Default for Ends {
+impl Default for EndsRow {
     fn default() -> Self {
         Self::of(Key::default())
     }
 }
 
-impl Row for Ends {
+impl Row for EndsRow {
     fn key(&self) -> Key {
         self.link
     }
@@ -35,28 +34,26 @@ impl Row for Ends {
     }
 }
 
-impl Ends {
+impl EndsRow {
     fn ids(self, dense: &DenseIndex) -> Option<(GroupId, OrganizationId)> {
         let (group, target) = (dense.groups.id(self.group)?, dense.above.get(self.target)?.id);
         Some((GroupId::new(group).ok()?, OrganizationId::new(target).ok()?))
     }
 }
 
-impl LinkEnds {
-    /// Of all links.
-    pub(super) fn derive<'l>(dense: &DenseIndex, links: impl Iterator<Item = &'l Link>) -> Self {
-        let ends = links.filter_map(|link| {
-            let (group, target) = (dense.groups.find(link.group.uuid())?, dense.place(link.target.uuid())?.number());
-            Some(Ends { link: link.id.uuid().into(), group, target })
-        });
-        Self(ends.collect())
+impl FromIterator<(LinkId, Ends)> for LinkEnds {
+    fn from_iter<I: IntoIterator<Item = (LinkId, Ends)>>(links: I) -> Self {
+        let ends = |(link, (group, target)): (LinkId, _)| EndsRow { link: link.uuid().into(), group, target };
+        Self(links.into_iter().map(ends).collect())
     }
+}
 
+impl LinkEnds {
     pub(super) fn get(&self, dense: &DenseIndex, link: LinkId) -> Option<(GroupId, OrganizationId)> {
         self.0.find(link.uuid().into())?.ids(dense)
     }
 
-    pub(super) fn put(&mut self, link: LinkId, (group, target): (u32, u32)) {
+    pub(super) fn put(&mut self, link: LinkId, (group, target): Ends) {
         if let Some(row) = self.0.edit(link.uuid().into()) {
             (row.group, row.target) = (group, target);
         }

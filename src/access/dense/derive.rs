@@ -1,40 +1,47 @@
 //! The index made at once from the state: edges are gathered and sorted, so that each row is
 //! written once, and each table has its size from the start.
 
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 
-use super::DenseIndex;
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
 use super::row::{AboveRow, Bond, Holding, Lists, Way};
 use super::trie::{Key, Row};
-use crate::id::{OrganizationId, PrincipalId};
+use super::{DenseIndex, Ends};
+use crate::grant::Grant;
+use crate::id::{LinkId, OrganizationId, PrincipalId};
 use crate::link::Link;
 use crate::organization::Organization;
 use crate::principal::Principal;
 use crate::tree::OrganizationTree;
 
 impl DenseIndex {
-    /// The index of a tree's primary state, from nothing, but for support access.
-    pub(crate) fn derive(tree: &OrganizationTree) -> Self {
+    /// The index of a tree's primary state, from nothing, but for support access; and the ends
+    /// of each link.
+    pub(crate) fn derive(tree: &OrganizationTree) -> (Self, Vec<(LinkId, Ends)>) {
         let (mut index, catalog) = (Self { links_stand: tree.links_window(), ..Self::default() }, tree.catalog());
         for group in tree.groups.keys() {
             index.groups.number(group.uuid());
         }
-        index.put_organizations(tree);
-        index.put_principals(tree);
+        let mut places = Places::of(tree);
+        let ends = index.put_organizations(tree, &mut places);
+        index.put_principals(tree, &mut places);
         tree.roles.values().for_each(|role| index.put_role(catalog, role));
         tree.groups.values().for_each(|group| index.put_group(catalog, group));
-        index
+        (index, ends)
     }
 
-    /// All organizations, with the links to them.
-    fn put_organizations(&mut self, tree: &OrganizationTree) {
-        let places = Places::of(tree);
-        let row = |organization: &Organization| {
+    /// All organizations, with the links to them; the ends of those.
+    fn put_organizations<'t>(&mut self, tree: &'t OrganizationTree, places: &mut Places) -> Vec<(LinkId, Ends)> {
+        let (mut lineage, mut above): (&[OrganizationId], SmallVec<[u32; 8]>) = (&[], SmallVec::new());
+        let row = |organization: &'t Organization| {
             let mut row = OrganizationRow::of(organization.id().uuid().into());
-            let above: SmallVec<[u32; 8]> =
-                organization.ancestors().iter().filter_map(|id| places.number(*id)).collect();
+            if organization.ancestors() != lineage {
+                lineage = organization.ancestors();
+                above = lineage.iter().filter_map(|id| places.number(*id)).collect();
+            }
             let inactive = !organization.is_itself_active();
             self.adjust(|index| &mut index.inactive, false, inactive);
             let mut itself = AboveRow::of(organization.id().uuid());
@@ -44,52 +51,56 @@ impl DenseIndex {
             row.set_ancestors(&mut self.lists, &above);
             row
         };
-        let mut rows: Vec<OrganizationRow> = places.organizations(tree).map(row).collect();
-        let bonds = self.bonds(tree);
-        let mut elsewhere: Vec<LinkBond> = Vec::new();
+        let mut rows: Vec<OrganizationRow> = organizations(tree).map(row).collect();
+        let (bonds, elsewhere) = self.bonds(tree, places);
         for bonds in bonds.chunk_by(|one, other| one.target == other.target) {
-            let number = bonds.first().and_then(|bond| places.number(bond.target));
-            match number.and_then(|number| rows.get_mut(usize::try_from(number).ok()?)) {
-                Some(row) => row.set_all_active(&mut self.lists, bonds.iter().map(|bond| (bond.group, bond.here))),
-                None => elsewhere.extend(bonds),
+            let number = bonds.first().and_then(|bond| usize::try_from(bond.target).ok());
+            if let Some(row) = number.and_then(|number| rows.get_mut(number)) {
+                row.set_all_active(&mut self.lists, bonds.iter().map(|bond| (bond.group, bond.here)));
             }
         }
         self.front.organizations = rows.into_iter().collect();
-        // ERR-3: in a log that was tampered with, a link may lead to what is not there.
-        elsewhere.into_iter().for_each(|bond| self.set_active(bond.target, bond.group, Some(bond.here)));
         for bond in bonds.iter().filter(|bond| bond.below.is_some()) {
-            let target = self.number(bond.target);
-            self.set_reaching(target, bond.group, bond.below);
+            self.set_reaching(bond.target, bond.group, bond.below);
         }
+        let mut ends: Vec<_> = bonds.iter().map(|bond| (bond.link, (bond.group, bond.target))).collect();
+        // ERR-3: in a log that was tampered with, a link may lead to what is not there.
+        ends.extend(elsewhere.into_iter().map(|link| (link.id, self.put_link(tree.catalog(), link))));
+        ends
     }
 
-    /// All links, by target and then by the number of their group.
-    fn bonds(&mut self, tree: &OrganizationTree) -> Vec<LinkBond> {
-        let mut bond = |link: &Link| {
-            let (here, below) = self.bonds_of(tree.catalog(), link);
-            LinkBond { target: link.target, group: self.groups.number(link.group.uuid()), here, below }
-        };
-        let mut bonds = Vec::with_capacity(tree.links.len());
-        bonds.extend(tree.links.values().map(|link| bond(link)));
+    /// All links, by the number of the target and then of the group; and those to what is not
+    /// there.
+    fn bonds<'t>(&mut self, tree: &'t OrganizationTree, places: &mut Places) -> (Vec<LinkBond>, Vec<&'t Link>) {
+        let (mut bonds, mut elsewhere) = (Vec::with_capacity(tree.links.len()), Vec::new());
+        for link in tree.links.values() {
+            match places.number(link.target) {
+                Some(target) => {
+                    let (here, below) = self.bonds_of(tree.catalog(), link);
+                    let group = self.groups.number(link.group.uuid());
+                    bonds.push(LinkBond { target, group, here, below, link: link.id });
+                }
+                None => elsewhere.push(&**link),
+            }
+        }
         bonds.sort_unstable_by_key(|bond| (bond.target, bond.group));
-        bonds.dedup_by_key(|bond| (bond.target, bond.group));
-        bonds
+        (bonds, elsewhere)
     }
 
     /// All principals, with where they are a member and which groups they are in.
-    fn put_principals(&mut self, tree: &OrganizationTree) {
+    fn put_principals(&mut self, tree: &OrganizationTree, places: &mut Places) {
         let participants = tree.groups.values().map(|group| group.members.len());
         let many = participants.fold(tree.members.len().saturating_add(tree.principals.len()), usize::saturating_add);
         let mut heaps = Heaps::with_room_for(many);
         let known = tree.principals.iter().filter(|(_, principal)| **principal != Principal::Erased);
         known.for_each(|(id, _)| heaps.add(*id, Edge::Known));
-        // Members come by organization, of which each is looked up once.
-        let mut last = None;
+        // Members who hold the same share one list.
+        let mut sets: IndexMap<*const Grant, Option<u32>, FixedState> = IndexMap::default();
         for ((organization, principal), member) in &tree.members {
-            let known = last.filter(|(id, _)| id == organization);
-            let (_, place) = known.unwrap_or_else(|| (*organization, self.number(*organization)));
-            last = Some((*organization, place));
-            let holding = Holding::new(self.held(tree.catalog(), &member.grants), member.suspended);
+            // ERR-3: as above, of members.
+            let place = places.number(*organization).unwrap_or_else(|| self.number(*organization));
+            let held = || self.held(tree.catalog(), &member.grants);
+            let holding = Holding::new(*sets.entry(member.grants.as_ptr()).or_insert_with(held), member.suspended);
             heaps.add(*principal, Edge::Held(place, holding));
         }
         for group in tree.groups.values() {
@@ -105,75 +116,101 @@ impl DenseIndex {
     }
 }
 
+/// One edge of a principal, and where their row will lie in the order of the tables.
+type Placed = (u64, Key, Edge);
+
 /// Edges of principals, in heaps by the order of the tables that their rows will lie in: each is
-/// sorted by itself, and filled in while it is close at hand.
-struct Heaps(Vec<Vec<(u64, PrincipalId, Edge)>>);
+/// taken apart once more, sorted, and filled in while it is close at hand.
+struct Heaps(Vec<Vec<Placed>>);
 
 impl Heaps {
-    const COUNT: usize = 1 << 8;
+    const MOST: usize = 1 << 10;
+    /// How many edges a heap has at least on average, and how many a part of it.
+    const FEW: usize = 8;
 
     fn with_room_for(edges: usize) -> Self {
-        // A little more than an equal share, lest any heap is moved to where it has room.
-        let share = edges.saturating_add(edges >> 4).saturating_add(Self::COUNT) / Self::COUNT;
-        Self(std::iter::repeat_with(|| Vec::with_capacity(share)).take(Self::COUNT).collect())
+        let count = (edges / Self::FEW).clamp(1, Self::MOST);
+        // A little more than an equal share, lest many heaps are moved to where they have room.
+        let share = (edges / count).saturating_add(edges / count / 8);
+        Self(std::iter::repeat_with(|| Vec::with_capacity(share)).take(count).collect())
     }
 
     fn add(&mut self, principal: PrincipalId, edge: Edge) {
-        let order = Key::from(principal.uuid()).hash().reverse_bits();
-        let heap = usize::try_from(order >> 56).ok().and_then(|heap| self.0.get_mut(heap));
-        heap.into_iter().for_each(|heap| heap.push((order, principal, edge)));
+        let key = Key::from(principal.uuid());
+        let order = key.hash().reverse_bits();
+        let (heap, _) = split(order, self.0.len());
+        self.0.get_mut(heap).into_iter().for_each(|heap| heap.push((order, key, edge)));
     }
 
     /// A row for each principal, in the order of the tables.
     fn rows(self, lists: &mut Lists) -> Vec<PrincipalRow> {
-        let mut rows = Vec::new();
-        for mut heap in self.0 {
-            heap.sort_unstable();
-            rows.extend(heap.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
-                let mut row = PrincipalRow::of(edges.first()?.1.uuid().into());
-                row.set_all(lists, edges.iter().map(|(_, _, edge)| *edge));
-                Some(row)
-            }));
+        let (mut rows, mut parts, count) = (Vec::new(), Vec::new(), self.0.len());
+        for heap in self.0 {
+            let into = (heap.len() / Self::FEW).max(1);
+            parts.resize_with(into.max(parts.len()), Vec::<Placed>::new);
+            for edge in heap {
+                let (part, _) = split(split(edge.0, count).1, into);
+                parts.get_mut(part).into_iter().for_each(|part| part.push(edge));
+            }
+            for part in parts.iter_mut().take(into) {
+                part.sort_unstable();
+                rows.extend(part.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
+                    let mut row = PrincipalRow::of(edges.first()?.1);
+                    row.set_all(lists, edges.iter().map(|(_, _, edge)| *edge));
+                    Some(row)
+                }));
+                part.clear();
+            }
         }
         rows
     }
 }
 
+/// Which of so many parts of the same length a place is in, and the place there.
+fn split(place: u64, parts: usize) -> (usize, u64) {
+    let place = (place >> 32).saturating_mul(u64::try_from(parts).unwrap_or_default());
+    (usize::try_from(place >> 32).unwrap_or_default(), place << 32)
+}
+
 /// What a link says of its target.
-#[derive(Clone, Copy)]
 struct LinkBond {
-    target: OrganizationId,
+    target: u32,
     group: u32,
     here: Way,
     below: Option<Bond>,
+    link: LinkId,
 }
 
-/// The numbers of organizations: the root has the first, as in a tree that grew, and the others
-/// follow in the order of their identifiers.
+/// All organizations in the order of their numbers: the root has the first, as in a tree that
+/// grew, and the others follow by their identifiers.
+fn organizations(tree: &OrganizationTree) -> impl Iterator<Item = &Organization> {
+    let root = tree.organization(tree.root());
+    let others = tree.organizations().filter(|organization| organization.id() != tree.root());
+    root.into_iter().chain(others)
+}
+
+/// The numbers of organizations.
 struct Places {
     root: Option<OrganizationId>,
     others: Vec<OrganizationId>,
+    /// Which of the others was found last: what is asked for next is often close behind.
+    last: usize,
 }
 
 impl Places {
     fn of(tree: &OrganizationTree) -> Self {
         let root = tree.organization(tree.root()).map(Organization::id);
         let ids = tree.organizations().map(Organization::id);
-        Self { root, others: ids.filter(|id| Some(*id) != root).collect() }
+        Self { root, others: ids.filter(|id| Some(*id) != root).collect(), last: 0 }
     }
 
-    /// All organizations in the order of their numbers.
-    fn organizations<'a>(&self, tree: &'a OrganizationTree) -> impl Iterator<Item = &'a Organization> {
-        let root = self.root;
-        let others = tree.organizations().filter(move |organization| Some(organization.id()) != root);
-        tree.organization(tree.root()).into_iter().chain(others)
-    }
-
-    fn number(&self, id: OrganizationId) -> Option<u32> {
+    fn number(&mut self, id: OrganizationId) -> Option<u32> {
+        const NEAR: usize = 8;
         if self.root == Some(id) {
             return Some(0);
         }
-        let place = self.others.binary_search(&id).ok()?;
-        u32::try_from(place.saturating_add(usize::from(self.root.is_some()))).ok()
+        let near = self.others.iter().enumerate().skip(self.last).take(NEAR).find(|(_, other)| **other == id);
+        self.last = near.map(|(place, _)| place).or_else(|| self.others.binary_search(&id).ok())?;
+        u32::try_from(self.last.saturating_add(usize::from(self.root.is_some()))).ok()
     }
 }

@@ -52,6 +52,9 @@ pub(crate) struct Front {
     special: bool,
 }
 
+/// The numbers of a link's group and of its target.
+pub(crate) type Ends = (u32, u32);
+
 /// The front comes first, in one cache line.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
@@ -199,7 +202,10 @@ impl DenseIndex {
     pub(crate) fn put_group(&mut self, catalog: &Catalog, group: &Group) {
         let home = self.number(group.organization);
         let gives = self.set(catalog, &group.gives);
-        let passes = self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER));
+        let passes = match group.gives.contains(&Privilege::OWNER) {
+            true => self.set(catalog, group.gives.iter().filter(|privilege| **privilege != Privilege::OWNER)),
+            false => gives,
+        };
         let number = self.groups.number(group.id.uuid());
         let Some(row) = self.front.groups.edit(number) else { return };
         (row.home, row.gives, row.passes) = (home, gives, passes);
@@ -243,8 +249,7 @@ impl DenseIndex {
         }
     }
 
-    /// The numbers of the group and the target.
-    pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) -> (u32, u32) {
+    pub(crate) fn put_link(&mut self, catalog: &Catalog, link: &Link) -> Ends {
         let (here, below) = self.bonds_of(catalog, link);
         self.set_link(link, Some(here), below)
     }
@@ -271,7 +276,7 @@ impl DenseIndex {
         self.set_link(link, None, None);
     }
 
-    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Bond>) -> (u32, u32) {
+    fn set_link(&mut self, link: &Link, here: Option<Way>, below: Option<Bond>) -> Ends {
         let group = self.groups.number(link.group.uuid());
         self.set_active(link.target, group, here);
         let target = self.number(link.target);

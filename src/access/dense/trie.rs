@@ -11,7 +11,7 @@ use super::branch::Branch;
 use super::paged::Paged;
 
 /// An identifier in two words, as it is hashed and compared.
-#[derive(Clone, Copy, Debug, Default, Eq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64, u64);
 
 impl PartialEq for Key {
@@ -199,19 +199,20 @@ impl<R: Row> Trie<R> {
 /// Rows of which no two have the same identifier.
 impl<R: Row> FromIterator<R> for Trie<R> {
     fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
-        let mut rows: Vec<R> = rows.into_iter().collect();
+        let rows: Vec<R> = rows.into_iter().collect();
         // Those that share a table, and all tables of a branch, come one after the other.
-        rows.sort_by_cached_key(|row| row.key().hash().reverse_bits());
-        Self { root: Node::of(&rows, 0) }
+        let mut order: Vec<(u64, &R)> = rows.iter().map(|row| (row.key().hash().reverse_bits(), row)).collect();
+        order.sort_unstable_by_key(|(hash, _)| *hash);
+        Self { root: Node::of(&order, 0) }
     }
 }
 
 impl<R: Row> Node<R> {
     /// A node of these rows, which come in the order of their branches.
-    fn of(rows: &[R], depth: u32) -> Self {
+    fn of(rows: &[(u64, &R)], depth: u32) -> Self {
         let others = rows.len().saturating_sub(1);
         if !has_room(others, MOST) && depth <= DEEPEST {
-            let child_of = |row: &R| child(row.key().hash() >> depth);
+            let child_of = |(hash, _): &(u64, &R)| child(hash.reverse_bits() >> depth);
             let mut children = [const { None }; CHILDREN];
             for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
                 if let Some(place) = rows.first().and_then(|row| children.get_mut(child_of(row))) {
@@ -224,17 +225,14 @@ impl<R: Row> Node<R> {
         while !has_room(others, size) {
             size = size.saturating_mul(2);
         }
-        Self::table(size, rows.iter().cloned())
+        Self::table(size, rows.iter().map(|(hash, row)| ((*row).clone(), hash.reverse_bits())))
     }
 
-    /// A table of this size with these rows, for which it has room.
-    fn table(size: usize, all: impl Iterator<Item = R>) -> Self {
+    /// A table of this size with these rows and their hashes, for which it has room.
+    fn table(size: usize, all: impl Iterator<Item = (R, u64)>) -> Self {
         let mut rows: Arc<[R]> = std::iter::repeat_with(R::default).take(size).collect();
         let table = Arc::make_mut(&mut rows);
-        for row in all {
-            let hash = row.key().hash();
-            put(table, row, hash);
-        }
+        all.for_each(|(row, hash)| put(table, row, hash));
         Self::Table(rows)
     }
 
@@ -264,15 +262,13 @@ impl<R: Row> Node<R> {
             Self::Table(rows) if is_roomy(rows, hash) => put(Arc::make_mut(rows), row, hash),
             Self::Table(rows) => {
                 let old = rows.clone();
-                let all = old.iter().filter(|row| !row.key().is_nil()).cloned().chain([row]);
+                let hashed = |row: &R| (row.clone(), row.key().hash());
+                let all = old.iter().filter(|row| !row.key().is_nil()).map(hashed).chain([(row, hash)]);
                 if old.len() < MOST || depth > DEEPEST {
                     *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
                     *self = Branch::node(std::array::from_fn(|_| Self::empty()));
-                    for row in all {
-                        let hash = row.key().hash();
-                        self.insert(row, hash, depth);
-                    }
+                    all.for_each(|(row, hash)| self.insert(row, hash, depth));
                 }
             }
         }
