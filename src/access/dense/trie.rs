@@ -300,9 +300,10 @@ fn is_roomy<R: Row>(rows: &[R], hash: u64) -> bool {
     near.is_some_and(|used| used.saturating_add(2) <= NEAR) || has_room(used(rows), rows.len())
 }
 
-/// Three quarters full is full, and one place is always free.
+/// Five eighths full is full: most rows are where they are looked for first, and one place is
+/// always free.
 const fn has_room(used: usize, rows: usize) -> bool {
-    used.saturating_add(1).saturating_mul(4) <= rows.saturating_mul(3)
+    used.saturating_add(1).saturating_mul(8) <= rows.saturating_mul(5)
 }
 
 /// Numbers of identifiers. A number, once given, is never another's.
