@@ -485,13 +485,23 @@ fn commits_that_make_no_sense_leave_a_tree_that_can_be_asked() {
         OrganizationEvent::Moved { organization: root(), parent: root() }.into(),
         DeletionEvent::Deleted { organization: root() }.into(),
         TransferEvent::Arrived { under: Some(place), branch: Box::default(), former: None }.into(),
+        MemberEvent::Added { organization: place, principal: who }.into(),
+        LinkEvent::Linked {
+            link: link(9),
+            source: root(),
+            group: group(9),
+            target: place,
+            terms: LinkTerms::target(),
+            present: [place].into(),
+        }
+        .into(),
     ];
     for event in events {
         let mut tree = world.tree.clone();
         let mut recorded = world.log[0].recorded.clone();
         (recorded.version, recorded.events) = (tree.version().next(), vec![event.clone()]);
         tree.advance(&recorded).unwrap();
-        tree.examine(noon());
+        assert!(!tree.examine(noon()).contains(&Violation::Index), "{event:?}");
         tree.access().explain(ada(), root(), &claim("backups.view"), noon());
         tree.roster_lines(root(), noon());
         tree.draw_text(root());
