@@ -124,6 +124,7 @@ type Placed = (u64, Key, Edge);
 struct Heaps(Vec<Vec<Placed>>);
 
 impl Heaps {
+    /// How many heaps there are at most.
     const MOST: usize = 1 << 10;
     /// How many edges a heap has at least on average, and how many a part of it.
     const FEW: usize = 8;
