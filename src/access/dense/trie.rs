@@ -72,8 +72,8 @@ pub(super) enum Node<R> {
     Branch(Option<Arc<Branch<R>>>),
 }
 
-/// How many rows a table has at most: one of more is split, so that a write copies no more.
-const MOST: usize = 256;
+/// How many bytes a table has at most: one of more is split, so that a write copies no more.
+const TABLE: usize = 1 << 14;
 const BITS: u32 = 7;
 pub(super) const CHILDREN: usize = 1 << BITS;
 /// Where the bits of a hash that choose a branch end; the others choose a place in a table.
@@ -208,10 +208,13 @@ impl<R: Row> FromIterator<R> for Trie<R> {
 }
 
 impl<R: Row> Node<R> {
+    /// How many rows a table has at most.
+    const MOST: usize = 1 << (TABLE / size_of::<R>()).ilog2();
+
     /// A node of these rows, which come in the order of their branches.
     fn of(rows: &[(u64, &R)], depth: u32) -> Self {
         let others = rows.len().saturating_sub(1);
-        if !has_room(others, MOST) && depth <= DEEPEST {
+        if !has_room(others, Self::MOST) && depth <= DEEPEST {
             let child_of = |(hash, _): &(u64, &R)| child(hash.reverse_bits() >> depth);
             let mut children = [const { None }; CHILDREN];
             for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
@@ -219,7 +222,8 @@ impl<R: Row> Node<R> {
                     *place = Some(Self::of(rows, depth.saturating_add(BITS)));
                 }
             }
-            return Branch::node(children.map(|child| child.unwrap_or_else(Self::empty)));
+            let empty = Self::empty();
+            return Branch::node(children.map(|child| child.unwrap_or_else(|| empty.clone())));
         }
         let mut size = 2_usize;
         while !has_room(others, size) {
@@ -264,7 +268,7 @@ impl<R: Row> Node<R> {
                 let old = rows.clone();
                 let hashed = |row: &R| (row.clone(), row.key().hash());
                 let all = old.iter().filter(|row| !row.key().is_nil()).map(hashed).chain([(row, hash)]);
-                if old.len() < MOST || depth > DEEPEST {
+                if old.len() < Self::MOST || depth > DEEPEST {
                     *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
                     *self = Branch::node(std::array::from_fn(|_| Self::empty()));
