@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,14 +44,12 @@ pub enum InvalidText {
 
 /// Characters that take no room on a screen, so that two names look the same.
 pub(crate) fn is_invisible(c: char) -> bool {
-    // Most texts are of printable ASCII, which is asked for first.
-    !matches!(c, ' '..='~')
-        && (c.is_control()
-            || matches!(c,
-                '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-                | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
-                | '\u{FFF0}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'))
+    c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 fn line_character(c: char) -> bool {
@@ -69,12 +68,22 @@ fn slug_character(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
+/// The first character that is not allowed. Most texts are ASCII and have none: bytes that are all
+/// looked at, however they are, are looked at many in a step.
+#[inline]
+fn refused(text: &str, allowed: impl Fn(char) -> bool) -> Option<char> {
+    if text.is_ascii() && text.bytes().fold(true, |all, byte| all & allowed(byte.into())) {
+        return None;
+    }
+    text.chars().find(|c| !allowed(*c))
+}
+
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident: $what:literal, $limit:literal, $allowed:path $(, $debug:literal)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The most characters one can have.
@@ -91,7 +100,7 @@ macro_rules! texts {
                 if length > Self::LIMIT {
                     return Err(InvalidText::TooLong { what: $what, limit: Self::LIMIT, length });
                 }
-                match text.chars().find(|c| !$allowed(*c)) {
+                match refused(text, $allowed) {
                     Some(character) => Err(InvalidText::Character { what: $what, character }),
                     None => Ok(Self(text.into())),
                 }
@@ -122,7 +131,7 @@ macro_rules! texts {
         }
 
         impl From<$name> for String {
-            fn from(text: $name) -> String { text.0.into() }
+            fn from(text: $name) -> String { (*text.0).into() }
         }
 
         impl fmt::Display for $name {
