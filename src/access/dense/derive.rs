@@ -126,11 +126,12 @@ struct Heaps(Vec<Vec<Placed>>);
 impl Heaps {
     /// How many heaps there are at most.
     const MOST: usize = 1 << 10;
-    /// How many edges a heap has at least on average, and how many a part of it.
+    /// How many edges a heap has on average, where there are fewer heaps; and a part of it.
+    const MANY: usize = 1 << 11;
     const FEW: usize = 8;
 
     fn with_room_for(edges: usize) -> Self {
-        let count = (edges / Self::FEW).clamp(1, Self::MOST);
+        let count = (edges / Self::MANY).clamp(1, Self::MOST);
         // A little more than an equal share, lest many heaps are moved to where they have room.
         let share = (edges / count).saturating_add(edges / count / 8);
         Self(std::iter::repeat_with(|| Vec::with_capacity(share)).take(count).collect())
@@ -145,25 +146,59 @@ impl Heaps {
 
     /// A row for each principal, in the order of the tables.
     fn rows(self, lists: &mut Lists) -> Vec<PrincipalRow> {
-        let (mut rows, mut parts, count) = (Vec::new(), Vec::new(), self.0.len());
+        let (mut rows, mut parts, count) = (Vec::new(), Parts::default(), self.0.len());
         for heap in self.0 {
             let into = (heap.len() / Self::FEW).max(1);
-            parts.resize_with(into.max(parts.len()), Vec::<Placed>::new);
-            for edge in heap {
-                let (part, _) = split(split(edge.0, count).1, into);
-                parts.get_mut(part).into_iter().for_each(|part| part.push(edge));
-            }
-            for part in parts.iter_mut().take(into) {
+            parts.take(&heap, into, |order| split(split(order, count).1, into).0);
+            for part in parts.iter_mut() {
                 part.sort_unstable();
                 rows.extend(part.chunk_by(|(_, one, _), (_, other, _)| one == other).filter_map(|edges| {
                     let mut row = PrincipalRow::of(edges.first()?.1);
                     row.set_all(lists, edges.iter().map(|(_, _, edge)| *edge));
                     Some(row)
                 }));
-                part.clear();
             }
         }
         rows
+    }
+}
+
+/// The edges of a heap, those of one part after those of another.
+#[derive(Default)]
+struct Parts {
+    edges: Vec<Placed>,
+    ends: Vec<usize>,
+}
+
+impl Parts {
+    fn take(&mut self, heap: &[Placed], parts: usize, part_of: impl Fn(u64) -> usize) {
+        self.ends.clear();
+        self.ends.resize(parts, 0);
+        for (order, ..) in heap {
+            self.ends.get_mut(part_of(*order)).into_iter().for_each(|count| *count = count.saturating_add(1));
+        }
+        // First where each part begins, then where it is filled up to.
+        let mut begin = 0_usize;
+        for end in &mut self.ends {
+            begin = begin.saturating_add(std::mem::replace(end, begin));
+        }
+        self.edges.clear();
+        self.edges.extend_from_slice(heap);
+        for edge in heap {
+            let Some(end) = self.ends.get_mut(part_of(edge.0)) else { continue };
+            self.edges.get_mut(*end).into_iter().for_each(|place| *place = *edge);
+            *end = end.saturating_add(1);
+        }
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut [Placed]> {
+        let (mut rest, mut begin) = (self.edges.as_mut_slice(), 0_usize);
+        self.ends.iter().filter_map(move |end| {
+            let len = end.saturating_sub(std::mem::replace(&mut begin, *end));
+            let (part, others) = std::mem::take(&mut rest).split_at_mut_checked(len)?;
+            rest = others;
+            Some(part)
+        })
     }
 }
 
@@ -213,5 +248,41 @@ impl Places {
         let near = self.others.iter().enumerate().skip(self.last).take(NEAR).find(|(_, other)| **other == id);
         self.last = near.map(|(place, _)| place).or_else(|| self.others.binary_search(&id).ok())?;
         u32::try_from(self.last.saturating_add(usize::from(self.root.is_some()))).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Against a map of sets: of no edge, of a few, of one heap full, and of several heaps.
+    #[test]
+    fn heaps_give_each_principal_one_row_of_all_their_edges() {
+        let mut seen = BTreeSet::new();
+        for edges in [0, 3, 900, 20_000_u32] {
+            let mut heaps = Heaps::with_room_for(usize::try_from(edges).unwrap());
+            seen.insert(heaps.0.len());
+            let (mut expected, mut draw) = (BTreeMap::<_, BTreeSet<u32>>::new(), 7_u32);
+            for _ in 0..edges {
+                draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let (principal, group) = ((draw >> 8) % (edges / 4 + 1), draw >> 28);
+                if expected.entry(principal).or_default().insert(group) {
+                    heaps.add(PrincipalId::from_u128(u128::from(principal) << 40 | 1).unwrap(), Edge::In(group));
+                }
+            }
+            let mut lists = Lists::default();
+            let rows = heaps.rows(&mut lists);
+            assert!(rows.is_sorted_by_key(|row| row.key().hash().reverse_bits()), "in the order of the tables");
+            assert_eq!(rows.len(), expected.len());
+            for row in &rows {
+                let principal = u32::try_from(Uuid::from(row.key()).as_u128() >> 40).unwrap();
+                assert!(row.standing(&lists).groups().eq(expected[&principal].iter().copied()));
+            }
+        }
+        assert_eq!(seen, BTreeSet::from([1, 9]), "how many heaps there were");
     }
 }
