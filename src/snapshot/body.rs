@@ -5,6 +5,7 @@
 //! it is a new [`FORMAT`](super::FORMAT).
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::invitation::Invitation;
 use crate::offer::Offer;
@@ -104,7 +105,8 @@ pub(super) struct LinkRow {
     pub(super) group: Number,
     pub(super) target: Number,
     pub(super) terms: Number,
-    pub(super) present: Vec<Number>,
+    /// Nearly always one.
+    pub(super) present: SmallVec<[Number; 2]>,
     pub(super) opted_out: Vec<Number>,
 }
 

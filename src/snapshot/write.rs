@@ -46,7 +46,10 @@ impl<K: Hash + Eq> Numbers<K> {
         next(self.0.insert_full(key.into()).0)
     }
 
-    fn numbers<I: Into<K>>(&mut self, keys: impl IntoIterator<Item = I>) -> Result<Vec<Number>, SnapshotError> {
+    fn numbers<I: Into<K>, C: FromIterator<Number>>(
+        &mut self,
+        keys: impl IntoIterator<Item = I>,
+    ) -> Result<C, SnapshotError> {
         keys.into_iter().map(|key| self.number(key)).collect()
     }
 }
