@@ -120,7 +120,7 @@ fn each<C: Command>(
                 next.apply(&decided.changes).unwrap();
                 next
             },
-            BatchSize::SmallInput,
+            BatchSize::PerIteration,
         );
     });
 }
@@ -163,7 +163,7 @@ fn commands(criterion: &mut Criterion, world: &World, tree: &OrganizationTree, s
         (context(of), Invite::as_member(invitation, of.top(), of.groups[0].0, address, &token))
     });
     group.bench_function(BenchmarkId::new("a draft of ten", format!("{size:?}")), |bencher| {
-        bencher.iter_batched(&mut estate, |of| draft_of_ten(world, tree, of), BatchSize::SmallInput);
+        bencher.iter_batched(&mut estate, |of| draft_of_ten(world, tree, of), BatchSize::PerIteration);
     });
 }
 
