@@ -19,7 +19,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bailiwick::{
-    CommitKey, Context, Directory, GrantPrivilege, MemberEvent, PrincipalId, Privilege, Reader, RevokePrivilege,
+    CommitKey, Context, Directory, GrantPrivilege, MemberEvent, OrganizationTree, PrincipalId, Privilege, Reader,
+    RevokePrivilege,
 };
 use world::{Ask, Logs, Shape, World, now};
 
@@ -29,6 +30,8 @@ const LONG: Duration = Duration::from_secs(3);
 const COMMIT: Duration = Duration::from_millis(5);
 /// How many writes the slowest is sought among.
 const WRITES: usize = 200_000;
+/// How often each write is timed.
+const PASSES: usize = 3;
 
 fn main() {
     for size in world::sizes() {
@@ -102,24 +105,14 @@ fn grant(directory: &Directory<Logs<'_>>, world: &World, number: usize) {
     assert!(done, "the grant numbered {number} was refused");
 }
 
-/// People who come into one tree, one commit each, while the state before is still held.
+/// People who come into one tree, one commit each, while the state before is still held. They come
+/// three times into the same tree, and the least time of each counts: what is slow because of them
+/// is slow again, and what is slow because something else had the processor is not.
 fn slowest(world: &World) {
-    let Some(mut tree) = world.trees(Shape::OneTree).pop() else { return };
-    let mut draw = fastrand::Rng::with_seed(3);
-    let mut times = Vec::with_capacity(WRITES);
-    let mut commit = world.commit(tree.root());
-    for number in 0..WRITES {
-        let principal = PrincipalId::from_u128(draw.u128(1 << 96..)).unwrap();
-        let organization = world.estates[number % world.estates.len()].top();
-        commit.version = tree.version().next();
-        commit.events =
-            vec![MemberEvent::UserKnown { principal }.into(), MemberEvent::Added { organization, principal }.into()];
-        let held = tree.clone();
-        let start = Instant::now();
-        tree.advance(&commit).unwrap();
-        times.push(start.elapsed());
-        drop(held);
-    }
+    let Some(tree) = world.trees(Shape::OneTree).pop() else { return };
+    let mut times = vec![Duration::MAX; WRITES];
+    // All are kept till the end: an allocator sorts what was let go of when it is next asked for much.
+    let all: Vec<_> = (0..PASSES).map(|_| with_newcomers(world, tree.clone(), &mut times)).collect();
     times.sort_unstable();
     let at = |part: usize| times[(WRITES - 1) * part / 10_000];
     println!(
@@ -128,4 +121,24 @@ fn slowest(world: &World) {
         at(9_999),
         at(10_000)
     );
+    drop(all);
+}
+
+/// The tree with all of them; each time is lowered to what the commit of that number took.
+fn with_newcomers(world: &World, mut tree: OrganizationTree, times: &mut [Duration]) -> OrganizationTree {
+    let mut draw = fastrand::Rng::with_seed(3);
+    let mut commit = world.commit(tree.root());
+    for (number, time) in times.iter_mut().enumerate() {
+        let principal = PrincipalId::from_u128(draw.u128(1 << 96..)).unwrap();
+        let organization = world.estates[number % world.estates.len()].top();
+        commit.version = tree.version().next();
+        commit.events =
+            vec![MemberEvent::UserKnown { principal }.into(), MemberEvent::Added { organization, principal }.into()];
+        let held = tree.clone();
+        let start = Instant::now();
+        tree.advance(&commit).unwrap();
+        *time = start.elapsed().min(*time);
+        drop(held);
+    }
+    tree
 }
