@@ -68,8 +68,8 @@ fn slug_character(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
-/// The first character that is not allowed. Most texts are ASCII and have none: bytes that are all
-/// looked at, however they are, are looked at many in a step.
+/// The first character that is not allowed. Most texts are ASCII and have none, which is seen many
+/// bytes in a step if none of them ends the search.
 #[inline]
 fn refused(text: &str, allowed: impl Fn(char) -> bool) -> Option<char> {
     if text.is_ascii() && text.bytes().fold(true, |all, byte| all & allowed(byte.into())) {

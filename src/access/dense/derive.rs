@@ -126,8 +126,9 @@ struct Heaps(Vec<Vec<Placed>>);
 impl Heaps {
     /// How many heaps there are at most.
     const MOST: usize = 1 << 10;
-    /// How many edges a heap has on average, where there are fewer heaps; and a part of it.
+    /// How many edges a heap has at least on average, unless there are fewer in all.
     const MANY: usize = 1 << 11;
+    /// How many edges a part of a heap has on average.
     const FEW: usize = 8;
 
     fn with_room_for(edges: usize) -> Self {

@@ -216,14 +216,13 @@ impl<R: Row> Node<R> {
         let others = rows.len().saturating_sub(1);
         if !has_room(others, Self::MOST) && depth <= DEEPEST {
             let child_of = |(hash, _): &(u64, &R)| child(hash.reverse_bits() >> depth);
-            let mut children = [const { None }; CHILDREN];
+            let mut children = Self::empty_ones();
             for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
                 if let Some(place) = rows.first().and_then(|row| children.get_mut(child_of(row))) {
-                    *place = Some(Self::of(rows, depth.saturating_add(BITS)));
+                    *place = Self::of(rows, depth.saturating_add(BITS));
                 }
             }
-            let empty = Self::empty();
-            return Branch::node(children.map(|child| child.unwrap_or_else(|| empty.clone())));
+            return Branch::node(children);
         }
         let mut size = 2_usize;
         while !has_room(others, size) {
@@ -254,6 +253,12 @@ impl<R: Row> Node<R> {
         Self::table(2, std::iter::empty())
     }
 
+    /// The children of a branch of nothing, which are one until they are written to.
+    fn empty_ones() -> [Self; CHILDREN] {
+        let empty = Self::empty();
+        std::array::from_fn(|_| empty.clone())
+    }
+
     /// Puts in a row that is not there.
     fn insert(&mut self, row: R, hash: u64, depth: u32) {
         match self {
@@ -271,7 +276,7 @@ impl<R: Row> Node<R> {
                 if old.len() < Self::MOST || depth > DEEPEST {
                     *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
-                    *self = Branch::node(std::array::from_fn(|_| Self::empty()));
+                    *self = Branch::node(Self::empty_ones());
                     all.for_each(|(row, hash)| self.insert(row, hash, depth));
                 }
             }
