@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::access::dense::numbered::Numbered;
 use crate::id::{
     GroupId, InvitationId, LinkId, OrganizationId, PolicyId, PrincipalId, ProjectId, ResourceId, RoleId, SupportId,
 };
@@ -244,7 +245,7 @@ impl OrganizationTree {
             }
         }
         self.examine_things(&mut found);
-        if Index::derive(self) != self.index {
+        if Index::derive(self, &Numbered::of(self)) != self.index {
             found.push(Violation::Index);
         }
         found

@@ -9,6 +9,7 @@
 //! is in no snapshot (GDP-3). The index is not in it either, and is made anew.
 
 mod body;
+mod numbers;
 mod read;
 mod write;
 

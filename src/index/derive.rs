@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
+use crate::access::dense::numbered::Numbered;
 use crate::id::OrganizationId;
 use crate::ordered::{OrdMap, OrdSet};
 use crate::tree::OrganizationTree;
 
 impl Index {
-    /// The index of a tree's primary state, from nothing.
-    pub(crate) fn derive(tree: &OrganizationTree) -> Self {
+    /// The index of a tree's primary state, whose numbers these are, from nothing.
+    pub(crate) fn derive(tree: &OrganizationTree, numbered: &Numbered) -> Self {
         let organizations = || tree.organizations.values();
         let groups = || tree.groups.values();
         let invitations = || tree.invitations.values();
@@ -19,7 +20,7 @@ impl Index {
         for support in tree.supports.values() {
             supported.entry((support.engineer, support.organization)).or_default().insert(support.id);
         }
-        let (dense, ends) = DenseIndex::derive(tree);
+        let (dense, ends) = DenseIndex::derive(tree, numbered);
         let mut index = Self {
             children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
             slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),

@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
 use crate::member::Member;
-use crate::ordered::{OrdMap, OrdSet};
+use crate::ordered::{Builder, OrdMap, OrdSet};
 use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::person::{Record, RecordKey};
@@ -38,14 +38,22 @@ fn instant(at: Instant) -> Result<Timestamp, SnapshotError> {
     at.timestamp().ok_or(SnapshotError::Unreadable)
 }
 
-/// What has this number.
-fn numbered<T>(all: &[T], number: Number) -> Result<&T, SnapshotError> {
-    usize::try_from(number).ok().and_then(|number| all.get(number)).ok_or(SnapshotError::Unreadable)
+pub(super) fn number_of(number: Number) -> Result<usize, SnapshotError> {
+    usize::try_from(number).map_err(|_| SnapshotError::Unreadable)
 }
 
-struct Ids(Vec<Uuid>);
+/// What has this number.
+fn numbered<T>(all: &[T], number: Number) -> Result<&T, SnapshotError> {
+    all.get(number_of(number)?).ok_or(SnapshotError::Unreadable)
+}
+
+pub(super) struct Ids(Vec<Uuid>);
 
 impl Ids {
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn of(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let (ids, rest) = bytes.as_chunks::<16>();
         if rest.is_empty() {
@@ -55,7 +63,7 @@ impl Ids {
         }
     }
 
-    fn id<I: TryFrom<Uuid, Error = InvalidId>>(&self, number: Number) -> Result<I, SnapshotError> {
+    pub(super) fn id<I: TryFrom<Uuid, Error = InvalidId>>(&self, number: Number) -> Result<I, SnapshotError> {
         I::try_from(*numbered(&self.0, number)?).map_err(|_| SnapshotError::Unreadable)
     }
 
@@ -99,7 +107,8 @@ pub(super) fn tree(
         return Err(SnapshotError::OtherRules);
     }
     let reader = Reader::of(&body)?;
-    let spent = usize::try_from(body.spent).map_err(|_| SnapshotError::Unreadable)?;
+    let numbered = body.numbered(&reader.ids, root)?;
+    let spent = number_of(body.spent)?;
     let mut tree = OrganizationTree {
         domain,
         root,
@@ -125,15 +134,21 @@ pub(super) fn tree(
         index: Index::default(),
         state: State::default(),
     };
-    tree.index = Index::derive(&tree);
+    tree.index = Index::derive(&tree, &numbered);
     Ok(tree)
 }
 
+/// Entries that are in order, as the numbers of a body count on.
 fn rows<R, K: Ord + Clone, V: Clone>(
-    rows: Vec<R>,
-    read: impl FnMut(R) -> Result<(K, V), SnapshotError>,
+    rows: impl IntoIterator<Item = R>,
+    mut read: impl FnMut(R) -> Result<(K, V), SnapshotError>,
 ) -> Result<OrdMap<K, V>, SnapshotError> {
-    rows.into_iter().map(read).collect()
+    let mut entries = Builder::default();
+    for row in rows {
+        let (key, value) = read(row)?;
+        entries.push(key, value).map_err(|_| SnapshotError::Unreadable)?;
+    }
+    Ok(entries.finish())
 }
 
 fn departed(ids: &Ids, numbers: &[Number]) -> Result<OrdSet<Uuid>, SnapshotError> {
@@ -220,11 +235,10 @@ impl Reader {
 
     fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<Members, SnapshotError> {
         let rows = places.into_iter().flat_map(|(place, rows)| rows.into_iter().map(move |row| (place, row)));
-        rows.map(|(place, MemberRow { principal, since, suspended, grants })| {
+        self::rows(rows, |(place, MemberRow { principal, since, suspended, grants })| {
             let member = Member { since: instant(since)?, suspended, grants: numbered(&self.grants, grants)?.clone() };
             Ok(((self.ids.id(place)?, self.ids.id(principal)?), member))
         })
-        .collect()
     }
 
     fn group(&self, row: &GroupRow<'_>) -> Result<(GroupId, Arc<Group>), SnapshotError> {
@@ -239,7 +253,9 @@ impl Reader {
             owners: self.ids.all(&row.owners)?,
             members: principals.chain(nested).collect::<Result<_, _>>()?,
         };
-        Ok((id, group.into()))
+        // Each once, or the index would have one twice.
+        let many = row.principals.len().saturating_add(row.groups.len());
+        if group.members.len() == many { Ok((id, group.into())) } else { Err(SnapshotError::Unreadable) }
     }
 
     fn link(&self, row: &LinkRow) -> Result<((GroupId, OrganizationId), Arc<Link>), SnapshotError> {

@@ -8,6 +8,7 @@
 mod branch;
 mod check;
 mod derive;
+pub(crate) mod numbered;
 pub(crate) mod organization;
 pub(crate) mod paged;
 pub(crate) mod principal;

@@ -159,12 +159,12 @@ impl OrganizationRow {
         self.set_edges(lists, &edges);
     }
 
-    /// Says of all groups that are linked how they are active, sorted; none was before.
-    pub(super) fn set_all_active(&mut self, lists: &mut Lists, all: impl Iterator<Item = (u32, Way)>) {
-        let active: SmallVec<_> = all.map(|(group, way)| (group, Bond { way, children_only: false })).collect();
+    /// Says at once what is above it, from the root down, and how all groups that are linked are
+    /// active, sorted; there was neither before.
+    pub(super) fn set_all(&mut self, lists: &mut Lists, above: &[u32], active: impl Iterator<Item = (u32, Way)>) {
+        let active: SmallVec<_> = active.map(|(group, way)| (group, Bond { way, children_only: false })).collect();
         self.among = active.iter().fold(self.among, |among, (group, _)| among | mark_of(*group));
-        let ancestors = SmallVec::from_slice(self.place(lists).ancestors());
-        self.set_edges(lists, &Edges { ancestors, active });
+        self.set_edges(lists, &Edges { ancestors: SmallVec::from_slice(above), active });
     }
 
     fn set_edges(&mut self, lists: &mut Lists, edges: &Edges) {

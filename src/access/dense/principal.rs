@@ -138,12 +138,11 @@ impl PrincipalRow {
         self.set_edges(lists, &edges);
     }
 
-    /// Says all that there is of a principal at once; each kind of edge is sorted.
-    pub(super) fn set_all(&mut self, lists: &mut Lists, all: impl Iterator<Item = Edge>) {
+    /// Says all edges at once, which are sorted; there were none before.
+    pub(super) fn set_all(&mut self, lists: &mut Lists, all: &[Edge]) {
         let mut edges = Edges::default();
         for edge in all {
-            match edge {
-                Edge::Known => self.set_known(true),
+            match *edge {
                 Edge::Held(place, Holding::NOTHING) => edges.bare.push(place),
                 Edge::Held(place, holding) => edges.held.push((place, holding)),
                 Edge::In(group) => edges.groups.push(group),
@@ -272,14 +271,12 @@ fn held_far(far: &[u32], organization: u32) -> Option<Holding> {
     held.or_else(|| has(bare, organization).then_some(Holding::NOTHING))
 }
 
-/// One thing that a row says.
+/// What leads from a principal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Edge {
-    /// That they are known to the tree and not erased.
-    Known,
-    /// That they are a member of an organization, and what they hold there.
+    /// To an organization that they are a member of, and what they hold there.
     Held(u32, Holding),
-    /// That they are in a group.
+    /// To a group that they are in.
     In(u32),
 }
 

@@ -200,9 +200,11 @@ impl<R: Row> Trie<R> {
 impl<R: Row> FromIterator<R> for Trie<R> {
     fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
         let rows: Vec<R> = rows.into_iter().collect();
-        // Those that share a table, and all tables of a branch, come one after the other.
         let mut order: Vec<(u64, &R)> = rows.iter().map(|row| (row.key().hash().reverse_bits(), row)).collect();
-        order.sort_unstable_by_key(|(hash, _)| *hash);
+        if !Node::<R>::is_one_table(&order) {
+            // Those that share a table, and all tables of a branch, come one after the other.
+            order.sort_unstable_by_key(|(hash, _)| *hash);
+        }
         Self { root: Node::of(&order, 0) }
     }
 }
@@ -211,10 +213,13 @@ impl<R: Row> Node<R> {
     /// How many rows a table has at most.
     const MOST: usize = 1 << (TABLE / size_of::<R>()).ilog2();
 
+    fn is_one_table(rows: &[(u64, &R)]) -> bool {
+        has_room(rows.len().saturating_sub(1), Self::MOST)
+    }
+
     /// A node of these rows, which come in the order of their branches.
     fn of(rows: &[(u64, &R)], depth: u32) -> Self {
-        let others = rows.len().saturating_sub(1);
-        if !has_room(others, Self::MOST) && depth <= DEEPEST {
+        if !Self::is_one_table(rows) && depth <= DEEPEST {
             let child_of = |(hash, _): &(u64, &R)| child(hash.reverse_bits() >> depth);
             let mut children = Self::empty_ones();
             for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
@@ -224,7 +229,7 @@ impl<R: Row> Node<R> {
             }
             return Branch::node(children);
         }
-        let mut size = 2_usize;
+        let (mut size, others) = (2_usize, rows.len().saturating_sub(1));
         while !has_room(others, size) {
             size = size.saturating_mul(2);
         }
