@@ -96,9 +96,12 @@ macro_rules! texts {
                 if text.is_empty() {
                     return Err(InvalidText::Empty { what: $what });
                 }
-                let length = text.chars().count();
-                if length > Self::LIMIT {
-                    return Err(InvalidText::TooLong { what: $what, limit: Self::LIMIT, length });
+                // It has no more characters than bytes, and need not be counted if these are few.
+                if text.len() > Self::LIMIT {
+                    let length = text.chars().count();
+                    if length > Self::LIMIT {
+                        return Err(InvalidText::TooLong { what: $what, limit: Self::LIMIT, length });
+                    }
                 }
                 match refused(text, $allowed) {
                     Some(character) => Err(InvalidText::Character { what: $what, character }),
