@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::build::Builder;
+pub(crate) use self::build::in_order;
 pub(crate) use self::differences::Difference;
 pub(crate) use self::iter::Iter;
 pub(crate) use self::set::OrdSet;
@@ -328,10 +328,8 @@ impl<K: Ord + Clone, V: Clone> Extend<(K, V)> for OrdMap<K, V> {
 
 impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for OrdMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let mut builder = Builder::default();
         let mut entries = entries.into_iter();
-        let out_of_order = entries.by_ref().find_map(|(key, value)| builder.push(key, value).err());
-        let mut map = builder.finish();
+        let (mut map, out_of_order) = in_order(&mut entries);
         map.extend(out_of_order.into_iter().chain(entries));
         map
     }

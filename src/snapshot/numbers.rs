@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::SnapshotError;
-use super::body::{Body, Number};
-use super::read::{Ids, number_of};
-use crate::access::dense::numbered::{Numbered, next};
+use super::body::{Body, Number, size};
+use super::read::{Ids, Reader};
+use crate::access::dense::numbered::{Membership, Numbered, next};
 use crate::access::dense::row::NONE;
 use crate::id::{InvalidId, OrganizationId};
 
@@ -27,7 +27,7 @@ impl<'i, I: TryFrom<Uuid, Error = InvalidId>> Kind<'i, I> {
     }
 
     fn number(&mut self, id: Number) -> Result<u32, SnapshotError> {
-        let number = self.numbers.get_mut(number_of(id)?).ok_or(SnapshotError::Unreadable)?;
+        let number = self.numbers.get_mut(size(id)).ok_or(SnapshotError::Unreadable)?;
         if *number == NONE {
             *number = next(self.met.len());
             self.met.push(self.ids.id(id)?);
@@ -38,23 +38,28 @@ impl<'i, I: TryFrom<Uuid, Error = InvalidId>> Kind<'i, I> {
 
 impl Body<'_> {
     /// What [`Numbered::of`] says of the tree that this becomes.
-    pub(super) fn numbered(&self, ids: &Ids, root: OrganizationId) -> Result<Numbered, SnapshotError> {
+    pub(super) fn numbered(&self, reader: &Reader, root: OrganizationId) -> Result<Numbered, SnapshotError> {
+        let ids = &reader.ids;
         let is_root = |id| ids.id(id).is_ok_and(|id: OrganizationId| id == root);
         let (mut first, others): (Vec<_>, Vec<_>) = self.organizations.iter().partition(|row| is_root(row.id));
         first.extend(others);
         let mut organizations = Kind::of(ids, first.iter().map(|row| row.id))?;
         let mut groups = Kind::of(ids, self.groups.iter().map(|row| row.id))?;
         let mut principals = Kind::of(ids, self.principals.iter().map(|(id, _)| *id))?;
-        let mut numbered = Numbered::default();
+        let mut numbered = Numbered { grants: reader.grants.clone(), ..Numbered::default() };
         for lineage in &self.lineages {
             let lineage = lineage.iter().map(|id| organizations.number(*id)).collect::<Result<_, _>>()?;
             numbered.lineages.push(lineage);
         }
-        numbered.above = first.iter().map(|row| number_of(row.lineage)).collect::<Result<_, _>>()?;
-        for (place, rows) in &self.members {
-            let place = organizations.number(*place)?;
+        numbered.above = first.iter().map(|row| size(row.lineage)).collect();
+        if !self.members.is_whole() || !self.links.is_whole() {
+            return Err(SnapshotError::Unreadable);
+        }
+        for (place, rows) in self.members.iter() {
+            let place = organizations.number(place)?;
             for row in rows {
-                numbered.members.push((place, principals.number(row.principal)?));
+                let (who, grants) = (principals.number(row.principal)?, size(row.grants));
+                numbered.members.push(Membership { place, who, grants, suspended: row.suspended });
             }
         }
         for row in &self.groups {
@@ -63,8 +68,11 @@ impl Body<'_> {
                 numbered.participants.push((principals.number(*who)?, group));
             }
         }
-        for row in &self.links {
-            numbered.links.push((groups.number(row.group)?, organizations.number(row.target)?));
+        for (group, rows) in self.links.iter() {
+            let group = groups.number(group)?;
+            for row in rows {
+                numbered.links.push((group, organizations.number(row.target)?));
+            }
         }
         Ok(Numbered { organizations: organizations.met, groups: groups.met, principals: principals.met, ..numbered })
     }

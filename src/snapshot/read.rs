@@ -1,12 +1,15 @@
 //! How the body of a snapshot becomes a tree again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::SnapshotError;
-use super::body::{Body, GroupRow, Instant, LinkRow, MemberRow, Number, OrganizationRow, PrincipalRow, Things};
+use super::body::{
+    Body, GrantRow, GroupRow, Instant, LinkRow, MemberRow, Number, OrganizationRow, PrincipalRow, Runs, Things, size,
+};
 use crate::event::Version;
 use crate::grant::Grant;
 use crate::group::Group;
@@ -15,7 +18,7 @@ use crate::index::Index;
 use crate::link::Link;
 use crate::location::Locations;
 use crate::member::Member;
-use crate::ordered::{Builder, OrdMap, OrdSet};
+use crate::ordered::{OrdMap, OrdSet, in_order};
 use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::person::{Record, RecordKey};
@@ -23,7 +26,7 @@ use crate::principal::Principal;
 use crate::reach::LinkTerms;
 use crate::role::Privilege;
 use crate::settings::TreeSettings;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 use crate::tree::{Domain, OrganizationTree, State};
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, SnapshotError> {
@@ -38,13 +41,14 @@ fn instant(at: Instant) -> Result<Timestamp, SnapshotError> {
     at.timestamp().ok_or(SnapshotError::Unreadable)
 }
 
-pub(super) fn number_of(number: Number) -> Result<usize, SnapshotError> {
-    usize::try_from(number).map_err(|_| SnapshotError::Unreadable)
+fn window(instants: &[Timestamp], row: &GrantRow) -> Result<Window, SnapshotError> {
+    let instant = |at: Option<Number>| at.map(|at| numbered(instants, at).copied()).transpose();
+    Window::new(instant(row.from)?, instant(row.until)?).map_err(|_| SnapshotError::Unreadable)
 }
 
 /// What has this number.
 fn numbered<T>(all: &[T], number: Number) -> Result<&T, SnapshotError> {
-    all.get(number_of(number)?).ok_or(SnapshotError::Unreadable)
+    all.get(size(number)).ok_or(SnapshotError::Unreadable)
 }
 
 pub(super) struct Ids(Vec<Uuid>);
@@ -76,15 +80,17 @@ impl Ids {
 }
 
 type Members = OrdMap<(OrganizationId, PrincipalId), Member>;
+type Links = OrdMap<(GroupId, OrganizationId), Arc<Link>>;
 
 /// What the rows point to.
-struct Reader {
-    ids: Ids,
+pub(super) struct Reader {
+    pub(super) ids: Ids,
     lineages: Vec<Arc<[OrganizationId]>>,
+    instants: Vec<Timestamp>,
     templates: Vec<Organization>,
-    grants: Vec<Arc<[Grant]>>,
-    gives: Vec<std::collections::BTreeSet<Privilege>>,
-    terms: Vec<LinkTerms>,
+    pub(super) grants: Vec<Arc<[Grant]>>,
+    gives: Vec<BTreeSet<Privilege>>,
+    terms: Vec<(OrganizationId, LinkTerms)>,
 }
 
 fn common<T: DeserializeOwned>(all: &[&str]) -> Result<Vec<T>, SnapshotError> {
@@ -107,8 +113,8 @@ pub(super) fn tree(
         return Err(SnapshotError::OtherRules);
     }
     let reader = Reader::of(&body)?;
-    let numbered = body.numbered(&reader.ids, root)?;
-    let spent = number_of(body.spent)?;
+    let numbered = body.numbered(&reader, root)?;
+    let spent = size(body.spent);
     let mut tree = OrganizationTree {
         domain,
         root,
@@ -118,10 +124,10 @@ pub(super) fn tree(
         subscription: things.subscription.map(Arc::new),
         organizations: rows(body.organizations, |row| reader.organization(row))?,
         principals: rows(body.principals, |row| reader.principal(row))?,
-        members: reader.members(body.members)?,
+        members: reader.members(&body.members)?,
         roles: things.roles.into_iter().map(|role| (role.id, role)).collect(),
         groups: rows(body.groups, |row| reader.group(&row))?,
-        links: rows(body.links, |row| reader.link(&row))?,
+        links: reader.links(&body.links)?,
         invitations: things.invitations.into_iter().map(|sent| (sent.id, sent)).collect(),
         projects: things.projects.into_iter().map(|project| (project.id, project)).collect(),
         offers: things.offers.into_iter().map(|offer| (offer.id, offer)).collect(),
@@ -143,12 +149,13 @@ fn rows<R, K: Ord + Clone, V: Clone>(
     rows: impl IntoIterator<Item = R>,
     mut read: impl FnMut(R) -> Result<(K, V), SnapshotError>,
 ) -> Result<OrdMap<K, V>, SnapshotError> {
-    let mut entries = Builder::default();
-    for row in rows {
-        let (key, value) = read(row)?;
-        entries.push(key, value).map_err(|_| SnapshotError::Unreadable)?;
+    let mut failed = None;
+    let entries = rows.into_iter().map_while(|row| read(row).map_err(|error| failed = Some(error)).ok());
+    let (entries, out_of_order) = in_order(entries);
+    match failed.or(out_of_order.map(|_| SnapshotError::Unreadable)) {
+        Some(error) => Err(error),
+        None => Ok(entries),
     }
-    Ok(entries.finish())
 }
 
 fn departed(ids: &Ids, numbers: &[Number]) -> Result<OrdSet<Uuid>, SnapshotError> {
@@ -164,12 +171,20 @@ fn sorted(records: impl IntoIterator<Item = (RecordKey, Record)>) -> OrdMap<Reco
 impl Reader {
     fn of(body: &Body<'_>) -> Result<Self, SnapshotError> {
         let ids = Ids::of(body.ids)?;
+        let instants = body.instants.iter().map(|at| instant(*at)).collect::<Result<Vec<_>, _>>()?;
+        let privilege = |number: &Number| numbered(&body.privileges, *number).cloned();
+        let grant =
+            |row: &GrantRow| Ok(Grant { privilege: privilege(&row.privilege)?, window: window(&instants, row)? });
+        let grants = body.grants.iter().map(|rows| rows.iter().map(grant).collect());
+        let gives = body.gives.iter().map(|rows| rows.iter().map(privilege).collect());
+        let terms = body.terms.iter().map(|(source, terms)| Ok((ids.id(*source)?, json(terms)?)));
         Ok(Self {
             lineages: body.lineages.iter().map(|lineage| ids.all(lineage)).collect::<Result<_, _>>()?,
             templates: common(&body.templates)?,
-            grants: common(&body.grants)?,
-            gives: common(&body.gives)?,
-            terms: common(&body.terms)?,
+            grants: grants.collect::<Result<_, _>>()?,
+            gives: gives.collect::<Result<_, _>>()?,
+            terms: terms.collect::<Result<_, _>>()?,
+            instants,
             ids,
         })
     }
@@ -209,7 +224,7 @@ impl Reader {
             ancestors,
             profile,
             active: row.active,
-            created: instant(row.created)?,
+            created: *numbered(&self.instants, row.created)?,
             capabilities: capabilities.clone(),
             locations,
             settings: settings.clone(),
@@ -233,11 +248,12 @@ impl Reader {
         Ok((self.ids.id(id)?, principal))
     }
 
-    fn members(&self, places: Vec<(Number, Vec<MemberRow>)>) -> Result<Members, SnapshotError> {
-        let rows = places.into_iter().flat_map(|(place, rows)| rows.into_iter().map(move |row| (place, row)));
-        self::rows(rows, |(place, MemberRow { principal, since, suspended, grants })| {
-            let member = Member { since: instant(since)?, suspended, grants: numbered(&self.grants, grants)?.clone() };
-            Ok(((self.ids.id(place)?, self.ids.id(principal)?), member))
+    fn members(&self, members: &Runs<MemberRow>) -> Result<Members, SnapshotError> {
+        let members = members.iter().flat_map(|(place, rows)| rows.iter().map(move |row| (place, row)));
+        rows(members, |(place, row)| {
+            let (since, grants) = (*numbered(&self.instants, row.since)?, numbered(&self.grants, row.grants)?.clone());
+            let member = Member { since, suspended: row.suspended, grants };
+            Ok(((self.ids.id(place)?, self.ids.id(row.principal)?), member))
         })
     }
 
@@ -258,16 +274,17 @@ impl Reader {
         if group.members.len() == many { Ok((id, group.into())) } else { Err(SnapshotError::Unreadable) }
     }
 
-    fn link(&self, row: &LinkRow) -> Result<((GroupId, OrganizationId), Arc<Link>), SnapshotError> {
-        let link = Link {
-            id: self.ids.id(row.id)?,
-            source: self.ids.id(row.source)?,
-            group: self.ids.id(row.group)?,
-            target: self.ids.id(row.target)?,
-            terms: numbered(&self.terms, row.terms)?.clone(),
-            present: self.ids.all(&row.present)?,
-            opted_out: self.ids.all(&row.opted_out)?,
-        };
-        Ok(((link.group, link.target), link.into()))
+    fn links(&self, links: &Runs<LinkRow>) -> Result<Links, SnapshotError> {
+        let links = links.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (group, row)));
+        rows(links, |(group, row)| {
+            let (group, target) = (self.ids.id(group)?, self.ids.id(row.target)?);
+            let (source, terms) = numbered(&self.terms, row.terms)?.clone();
+            let (present, opted_out) = match &row.reached {
+                None => ([target].into_iter().collect(), BTreeSet::new()),
+                Some((present, opted_out)) => (self.ids.all(present)?, self.ids.all(opted_out)?),
+            };
+            let link = Link { id: self.ids.id(row.id)?, source, group, target, terms, present, opted_out };
+            Ok(((group, target), link.into()))
+        })
     }
 }

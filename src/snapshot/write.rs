@@ -1,5 +1,6 @@
 //! How a tree becomes the body of a snapshot.
 
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -9,7 +10,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::SnapshotError;
-use super::body::{Body, GroupRow, LinkRow, MemberRow, Number, OrganizationRow, PrincipalRow, Things};
+use super::body::{
+    Body, GrantRow, GroupRow, Instant, LinkRow, MemberRow, Number, OrganizationRow, PrincipalRow, Runs, Things,
+};
+use crate::grant::Grant;
 use crate::group::Group;
 use crate::id::{OrganizationId, PrincipalId};
 use crate::link::Link;
@@ -20,7 +24,9 @@ use crate::ordered::OrdSet;
 use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::principal::Principal;
+use crate::role::Privilege;
 use crate::settings::TreeSettings;
+use crate::time::Timestamp;
 use crate::tree::OrganizationTree;
 
 /// The number of something that is to come after so many others.
@@ -54,22 +60,19 @@ impl<K: Hash + Eq> Numbers<K> {
     }
 }
 
-/// What many rows have in common, as JSON, each written once.
-type Common = Numbers<String>;
-
-fn texts(common: &Common) -> Vec<&str> {
-    common.0.iter().map(String::as_str).collect()
-}
-
 /// What is numbered while the rows are made.
 struct Writer {
     /// First the spent ones.
     ids: Numbers<Uuid>,
     lineages: Numbers<Arc<[OrganizationId]>>,
-    templates: Common,
-    grants: Common,
-    gives: Common,
-    terms: Common,
+    instants: Numbers<Instant>,
+    /// As JSON.
+    templates: Numbers<String>,
+    privileges: Numbers<Privilege>,
+    grants: Numbers<Vec<GrantRow>>,
+    gives: Numbers<Vec<Number>>,
+    /// The source, and the rest as JSON.
+    terms: Numbers<(Number, String)>,
 }
 
 /// The body of the snapshot of a tree.
@@ -109,7 +112,7 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
     let principals = principals.iter().map(|(id, of)| writer.principal(*id, *of)).collect::<Result<_, _>>()?;
     let members = writer.members(members.iter())?;
     let groups = groups.values().map(|group| writer.group(group)).collect::<Result<_, _>>()?;
-    let links = links.values().map(|link| writer.link(link)).collect::<Result<_, _>>()?;
+    let links = writer.links(links.values())?;
     let departed = writer.ids.numbers(departed.iter().copied())?;
     let things = json(&Things {
         defaults: TreeSettings::of(&domain.rules),
@@ -133,14 +136,16 @@ pub(super) fn body(tree: &OrganizationTree) -> Result<Vec<u8>, SnapshotError> {
         departed,
         lineages,
         ids: &ids,
-        templates: texts(&writer.templates),
+        instants: writer.instants.0.into_iter().collect(),
+        templates: writer.templates.0.iter().map(String::as_str).collect(),
         organizations: places,
         principals,
-        grants: texts(&writer.grants),
+        privileges: writer.privileges.0.into_iter().collect(),
+        grants: writer.grants.0.into_iter().collect(),
         members,
-        gives: texts(&writer.gives),
+        gives: writer.gives.0.into_iter().collect(),
         groups,
-        terms: texts(&writer.terms),
+        terms: writer.terms.0.iter().map(|(source, terms)| (*source, terms.as_str())).collect(),
         links,
         things: &things,
     };
@@ -156,8 +161,9 @@ fn own_locations(of: &Organization) -> Result<Option<String>, SnapshotError> {
 impl Writer {
     fn of(spent: &OrdSet<Uuid>) -> Self {
         let ids = Numbers(spent.iter().copied().collect());
-        let (templates, grants, gives, terms) = Default::default();
-        Self { ids, lineages: Numbers::default(), templates, grants, gives, terms }
+        let (lineages, instants, templates) = Default::default();
+        let (privileges, grants, gives, terms) = Default::default();
+        Self { ids, lineages, instants, templates, privileges, grants, gives, terms }
     }
 
     fn organization<'t>(
@@ -179,7 +185,7 @@ impl Writer {
             region: region.as_ref().map(Region::as_str),
             tags: tags.iter().map(Tag::as_str).collect(),
             active: of.active,
-            created: of.created.into(),
+            created: self.instants.number(of.created)?,
             locations: own_locations.as_deref(),
             template: self.templates.number(json(&template)?)?,
         })
@@ -197,20 +203,25 @@ impl Writer {
     fn members<'t>(
         &mut self,
         members: impl Iterator<Item = (&'t (OrganizationId, PrincipalId), &'t Member)>,
-    ) -> Result<Vec<(Number, Vec<MemberRow>)>, SnapshotError> {
-        let mut all: Vec<(Number, Vec<MemberRow>)> = Vec::new();
-        let mut last = None;
+    ) -> Result<Runs<MemberRow>, SnapshotError> {
+        let mut all = Runs::default();
         for ((place, principal), Member { since, suspended, grants }) in members {
-            if last.replace(*place) != Some(*place) {
-                all.push((self.ids.number(*place)?, Vec::new()));
-            }
-            let (principal, grants) = (self.ids.number(*principal)?, self.grants.number(json(grants)?)?);
-            let row = MemberRow { principal, since: (*since).into(), suspended: *suspended, grants };
-            if let Some((_, rows)) = all.last_mut() {
-                rows.push(row);
-            }
+            let place = self.ids.number(*place)?;
+            let (principal, since) = (self.ids.number(*principal)?, self.instants.number(*since)?);
+            let row = MemberRow { principal, since, suspended: *suspended, grants: self.grants(grants)? };
+            all.push(place, row);
         }
         Ok(all)
+    }
+
+    fn grants(&mut self, grants: &[Grant]) -> Result<Number, SnapshotError> {
+        let grant = |Grant { privilege, window }: &Grant| {
+            let mut instant = |at: Option<Timestamp>| at.map(|at| self.instants.number(at)).transpose();
+            let (from, until) = (instant(window.start())?, instant(window.end())?);
+            Ok(GrantRow { privilege: self.privileges.number(privilege.clone())?, from, until })
+        };
+        let grants = grants.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
+        self.grants.number(grants)
     }
 
     fn group<'t>(&mut self, of: &'t Group) -> Result<GroupRow<'t>, SnapshotError> {
@@ -223,24 +234,38 @@ impl Writer {
             id: self.ids.number(*id)?,
             organization: self.ids.number(*organization)?,
             name: name.as_str(),
-            gives: self.gives.number(json(gives)?)?,
+            gives: self.gives(gives)?,
             owners: self.ids.numbers(owners.iter().copied())?,
             principals: self.ids.numbers(members.iter().filter_map(|participant| participant.principal()))?,
             groups: self.ids.numbers(nested)?,
         })
     }
 
-    fn link(&mut self, of: &Link) -> Result<LinkRow, SnapshotError> {
-        let Link { id, source, group, target, terms, present, opted_out } = of;
-        Ok(LinkRow {
-            id: self.ids.number(*id)?,
-            source: self.ids.number(*source)?,
-            group: self.ids.number(*group)?,
-            target: self.ids.number(*target)?,
-            terms: self.terms.number(json(terms)?)?,
-            present: self.ids.numbers(present.iter().copied())?,
-            opted_out: self.ids.numbers(opted_out.iter().copied())?,
-        })
+    fn gives(&mut self, gives: &BTreeSet<Privilege>) -> Result<Number, SnapshotError> {
+        let gives: Vec<_> = self.privileges.numbers(gives.iter().cloned())?;
+        self.gives.number(gives)
+    }
+
+    fn links<'t>(&mut self, links: impl Iterator<Item = &'t Arc<Link>>) -> Result<Runs<LinkRow>, SnapshotError> {
+        let mut all = Runs::default();
+        for link in links {
+            let Link { id, source, group, target, terms, present, opted_out } = &**link;
+            let reached = match opted_out.is_empty() && present.iter().eq([target]) {
+                true => None,
+                false => {
+                    let present = self.ids.numbers(present.iter().copied())?;
+                    Some((present, self.ids.numbers(opted_out.iter().copied())?))
+                }
+            };
+            let row = LinkRow {
+                id: self.ids.number(*id)?,
+                target: self.ids.number(*target)?,
+                terms: self.terms.number((self.ids.number(*source)?, json(terms)?))?,
+                reached,
+            };
+            all.push(self.ids.number(*group)?, row);
+        }
+        Ok(all)
     }
 
     fn lineages(&mut self) -> Result<Vec<Vec<Number>>, SnapshotError> {

@@ -73,12 +73,12 @@ fn a_snapshot_with_a_changed_or_missing_byte_is_refused() {
 fn a_snapshot_of_an_earlier_or_a_later_format_is_refused() {
     let world = everything();
     let snapshot = world.tree.snapshot().unwrap();
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/snapshot.1.bin");
-    let earlier = std::fs::read(&path).expect("snapshot.1.bin is kept");
-    let later = [&3_u32.to_le_bytes(), &snapshot.bytes()[4..]].concat();
-    for (found, bytes) in [(1, earlier), (3, later)] {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let earlier = |format: u32| std::fs::read(folder.join(format!("snapshot.{format}.bin"))).expect("it is kept");
+    let later = [&4_u32.to_le_bytes(), &snapshot.bytes()[4..]].concat();
+    for (found, bytes) in [(1, earlier(1)), (2, earlier(2)), (4, later)] {
         let other = Snapshot::new(snapshot.root(), snapshot.version(), bytes);
-        assert_eq!(load(&world, &other).unwrap_err(), SnapshotError::Format { found, known: 2 });
+        assert_eq!(load(&world, &other).unwrap_err(), SnapshotError::Format { found, known: 3 });
     }
 }
 

@@ -1,16 +1,12 @@
 //! The index made at once from the state: edges are put beside the others of their row, so that
 //! each row is written once, and each table has its size from the start.
 
-use foldhash::fast::FixedState;
-use indexmap::IndexMap;
-
-use super::numbered::{Numbered, organizations};
+use super::numbered::{Membership, Numbered, organizations};
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
 use super::row::{AboveRow, Bond, Holding, Way};
 use super::trie::Row;
 use super::{DenseIndex, Ends};
-use crate::grant::Grant;
 use crate::id::{Bounds, GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::participant::Participant;
 use crate::principal::Principal;
@@ -46,7 +42,7 @@ impl DenseIndex {
         let bonds = Rows::of(numbered.organizations.len(), bonds.collect());
         let inactive = organizations(tree).map(|organization| !organization.is_itself_active());
         let mut there = inactive.zip(&numbered.above);
-        let row = |(id, bonds): (&OrganizationId, &[LinkBond])| {
+        let row = |((number, id), bonds): ((u32, &OrganizationId), &[LinkBond])| {
             let (mut row, mut itself) = (OrganizationRow::of(id.uuid().into()), AboveRow::of(id.uuid()));
             let mut above = None;
             if let Some((inactive, lineage)) = there.next() {
@@ -55,13 +51,13 @@ impl DenseIndex {
                 above = numbered.lineages.get(*lineage);
             }
             self.adjust(|index| &mut index.inactive, false, itself.inactive);
-            row.number = self.above.push(itself);
+            row.number = number;
             let active = bonds.iter().map(|bond| (bond.group, bond.here));
             row.set_all(&mut self.lists, above.map(|above| above.as_slice()).unwrap_or_default(), active);
-            row
+            (row, itself)
         };
-        let rows: Vec<OrganizationRow> = numbered.organizations.iter().zip(bonds.iter()).map(row).collect();
-        self.front.organizations = rows.into_iter().collect();
+        let (rows, above): (Vec<_>, Vec<_>) = (0..).zip(&numbered.organizations).zip(bonds.iter()).map(row).unzip();
+        (self.front.organizations, self.above) = (rows.into_iter().collect(), above.into_iter().collect());
         for (target, bonds) in (0..).zip(bonds.iter()) {
             let reaching = bonds.iter().filter(|bond| bond.below.is_some());
             reaching.for_each(|bond| self.set_reaching(target, bond.group, bond.below));
@@ -72,11 +68,9 @@ impl DenseIndex {
     /// All principals, with where they are a member and which groups they are in.
     fn put_principals(&mut self, tree: &OrganizationTree, numbered: &Numbered) {
         let mut edges = Vec::with_capacity(numbered.members.len().saturating_add(numbered.participants.len()));
-        // Members who hold the same share one list.
-        let mut sets: IndexMap<*const Grant, Option<u32>, FixedState> = IndexMap::default();
-        for (member, (place, who)) in tree.members.values().zip(&numbered.members) {
-            let held = || self.held(tree.catalog(), &member.grants);
-            let holding = Holding::new(*sets.entry(member.grants.as_ptr()).or_insert_with(held), member.suspended);
+        let held: Vec<_> = numbered.grants.iter().map(|grants| self.held(tree.catalog(), grants)).collect();
+        for Membership { place, who, grants, suspended } in &numbered.members {
+            let holding = Holding::new(held.get(*grants).copied().flatten(), *suspended);
             edges.push((*who, Edge::Held(*place, holding)));
         }
         edges.extend(numbered.participants.iter().map(|(who, group)| (*who, Edge::In(*group))));

@@ -1,12 +1,15 @@
 //! The edges of a tree's state by number, before they are rows.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use smallvec::SmallVec;
 
+use crate::grant::Grant;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
+use crate::member::Member;
 use crate::organization::Organization;
 use crate::tree::OrganizationTree;
 
@@ -22,12 +25,21 @@ pub(crate) struct Numbered {
     pub(crate) lineages: Vec<SmallVec<[u32; 8]>>,
     /// Which of these are above each organization that is there.
     pub(crate) above: Vec<usize>,
-    /// Of each member, in their order: where, and who.
-    pub(crate) members: Vec<(u32, u32)>,
+    /// Lists of grants that members share.
+    pub(crate) grants: Vec<Arc<[Grant]>>,
+    pub(crate) members: Vec<Membership>,
     /// Who is in a group themselves, and in which.
     pub(crate) participants: Vec<(u32, u32)>,
     /// Of each link, in their order: the group, and the target.
     pub(crate) links: Vec<(u32, u32)>,
+}
+
+/// Who is a member where, and which of the lists of grants they hold.
+pub(crate) struct Membership {
+    pub(crate) place: u32,
+    pub(crate) who: u32,
+    pub(crate) grants: usize,
+    pub(crate) suspended: bool,
 }
 
 /// The number of something that comes after so many others.
@@ -60,8 +72,14 @@ impl Numbered {
         let above = self::organizations(tree).map(|below| lineages.insert_full(below.ancestors()).0).collect();
         let lineage = |above: &&[OrganizationId]| above.iter().map(|id| organizations.number(*id)).collect();
         let lineages = lineages.iter().map(lineage).collect();
-        let member = |(place, who): &(_, _)| (organizations.number(*place), principals.number(*who));
-        let members = tree.members.keys().map(member).collect();
+        let mut grants: IndexMap<*const Grant, Arc<[Grant]>, FixedState> = IndexMap::default();
+        let member = |((place, who), member): (&(_, _), &Member)| Membership {
+            place: organizations.number(*place),
+            who: principals.number(*who),
+            grants: grants.insert_full(member.grants.as_ptr(), member.grants.clone()).0,
+            suspended: member.suspended,
+        };
+        let members = tree.members.iter().map(member).collect();
         let within = tree.groups.values().flat_map(|group| group.members.iter().map(move |member| (member, group.id)));
         let participants = within.filter_map(|(member, group)| Some((member.principal()?, group)));
         let participants = participants.map(|(who, group)| (principals.number(who), groups.number(group))).collect();
@@ -73,6 +91,7 @@ impl Numbered {
             principals: principals.0.into_iter().collect(),
             lineages,
             above,
+            grants: grants.into_values().collect(),
             members,
             participants,
             links,

@@ -136,6 +136,29 @@ impl<T> Paged<T> {
     }
 }
 
+impl<T> FromIterator<T> for Paged<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(rows: I) -> Self {
+        let (mut rows, mut len) = (rows.into_iter().peekable(), 0_u32);
+        let mut level = Vec::new();
+        while rows.peek().is_some() {
+            let page: Arc<[T]> = rows.by_ref().take(WIDTH).collect();
+            len = len.saturating_add(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            level.push(Pages::Page(page));
+        }
+        let mut shift = BITS;
+        while level.len() > 1 {
+            let mut below = level.into_iter().peekable();
+            level = Vec::new();
+            while below.peek().is_some() {
+                let children = std::array::from_fn(|_| below.next().unwrap_or_default());
+                level.push(Pages::Branch(Arc::new(Branch { shift, children })));
+            }
+            shift = shift.saturating_add(BITS);
+        }
+        Self { pages: level.pop().unwrap_or_default(), len }
+    }
+}
+
 impl<T: Clone + Default> Paged<T> {
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         if number < self.len { self.pages.edit(number) } else { None }
@@ -176,6 +199,20 @@ mod tests {
         }
         assert_eq!(paged.iter().copied().collect::<Vec<_>>(), plain);
         assert_eq!(paged.get(5_000), None);
+    }
+
+    /// Of no level to three, each then added to.
+    #[test]
+    fn it_is_filled_at_once_as_row_by_row() {
+        for len in [0, 1, 5, 127, 128, 129, 5_000, 16_384, 16_385, 40_000] {
+            let mut paged: Paged<u32> = (0..len).collect();
+            assert!(paged.iter().copied().eq(0..len));
+            assert_eq!(paged.get(len), None);
+            (len..len + 200).for_each(|number| assert_eq!(paged.push(number), number));
+            *paged.get_mut(len / 2).unwrap() = 7;
+            let expected = (0..len + 200).map(|number| if number == len / 2 { 7 } else { number });
+            assert!(paged.iter().copied().eq(expected), "of {len}");
+        }
     }
 
     /// Against a map: numbers far apart, written in any order.
