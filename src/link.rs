@@ -35,7 +35,8 @@ pub struct Link {
     pub(crate) source: OrganizationId,
     pub(crate) group: GroupId,
     pub(crate) target: OrganizationId,
-    pub(crate) terms: LinkTerms,
+    /// Links of a loaded tree share what is the same.
+    pub(crate) terms: Arc<LinkTerms>,
     /// What was in reach when the terms were set; all that is reached, unless `future`.
     pub(crate) present: Present,
     pub(crate) opted_out: BTreeSet<OrganizationId>,
@@ -63,7 +64,7 @@ impl Link {
     }
 
     /// Its terms.
-    pub const fn terms(&self) -> &LinkTerms {
+    pub fn terms(&self) -> &LinkTerms {
         &self.terms
     }
 
@@ -382,13 +383,13 @@ impl LinkEvent {
                 source: *source,
                 group: *group,
                 target: *target,
-                terms: terms.clone(),
+                terms: terms.clone().into(),
                 present: present.iter().copied().collect(),
                 opted_out: BTreeSet::new(),
             }),
             Self::Changed { link, terms, present, .. } => {
                 tree.edit_link(*link, |link| {
-                    (link.terms, link.present) = (terms.clone(), present.iter().copied().collect());
+                    (link.terms, link.present) = (terms.clone().into(), present.iter().copied().collect());
                 });
             }
             Self::OptedOut { organization, link } => {

@@ -272,7 +272,7 @@ pub(crate) fn sever_role(scene: &mut Scene<'_>, role: RoleId, chosen: impl Fn(Or
         if let LinkGives::Narrowed(gives) = &link.terms.gives
             && gives.contains(&privilege)
         {
-            let terms = LinkTerms { gives: LinkGives::Narrowed(without(gives)), ..link.terms.clone() };
+            let terms = LinkTerms { gives: LinkGives::Narrowed(without(gives)), ..link.terms().clone() };
             let (present, source, target) = (link.present.clone().into(), link.source, link.target);
             scene.emit(LinkEvent::Changed { link: link.id, source, target, terms, present });
         }

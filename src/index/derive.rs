@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Belonging, Index, address_of};
 use crate::access::dense::DenseIndex;
-use crate::access::dense::numbered::Numbered;
+use crate::access::dense::buckets::Buckets;
+use crate::access::dense::numbered::{Numbered, organizations};
 use crate::id::OrganizationId;
 use crate::ordered::{OrdMap, OrdSet};
 use crate::tree::OrganizationTree;
@@ -13,7 +14,6 @@ use crate::tree::OrganizationTree;
 impl Index {
     /// The index of a tree's primary state, whose numbers these are, from nothing.
     pub(crate) fn derive(tree: &OrganizationTree, numbered: &Numbered) -> Self {
-        let organizations = || tree.organizations.values();
         let groups = || tree.groups.values();
         let invitations = || tree.invitations.values();
         let mut supported: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -22,8 +22,10 @@ impl Index {
         }
         let (dense, ends) = DenseIndex::derive(tree, numbered);
         let mut index = Self {
-            children: sorted(organizations().filter_map(|below| Some((below.parent()?, below.id())))),
-            slugs: sorted_map(organizations().map(|organization| (organization.slug().clone(), organization.id()))),
+            children: children(tree, numbered),
+            slugs: sorted_map(
+                tree.organizations.values().map(|organization| (organization.slug().clone(), organization.id())),
+            ),
             belongings: belongings(tree),
             owned_groups: sorted(groups().flat_map(|group| group.owners.iter().map(|owner| (*owner, group.id)))),
             link_ends: ends.into_iter().collect(),
@@ -40,6 +42,17 @@ impl Index {
         }
         index
     }
+}
+
+/// The organizations below each. They come in order, and what is in order is sorted at once, but for
+/// a root that others come before, and for a parent that is not there.
+fn children(tree: &OrganizationTree, numbered: &Numbered) -> OrdSet<(OrganizationId, OrganizationId)> {
+    let parent = |lineage: &usize| numbered.lineages.get(*lineage)?.last().copied();
+    let parents = organizations(tree).zip(&numbered.above);
+    let below: Vec<_> = parents.filter_map(|(below, lineage)| Some((parent(lineage)?, below.id()))).collect();
+    let below = Buckets::of(numbered.organizations.len(), &below);
+    let parents = numbered.organizations.iter().zip(below.iter());
+    sorted(parents.flat_map(|(parent, below)| below.iter().map(|below| (*parent, *below))))
 }
 
 /// What lives in each organization, or is shared with it.

@@ -80,6 +80,10 @@ impl<R> Runs<R> {
         self.rows.push(row);
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Each run, with the number that it is below.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Number, &[R])> {
         let mut rest = self.rows.as_slice();

@@ -40,10 +40,11 @@ impl Body<'_> {
     /// What [`Numbered::of`] says of the tree that this becomes.
     pub(super) fn numbered(&self, reader: &Reader, root: OrganizationId) -> Result<Numbered, SnapshotError> {
         let ids = &reader.ids;
-        let is_root = |id| ids.id(id).is_ok_and(|id: OrganizationId| id == root);
-        let (mut first, others): (Vec<_>, Vec<_>) = self.organizations.iter().partition(|row| is_root(row.id));
-        first.extend(others);
-        let mut organizations = Kind::of(ids, first.iter().map(|row| row.id))?;
+        let root = self.organizations.iter().position(|row| ids.id(row.id).is_ok_and(|id: OrganizationId| id == root));
+        let (before, others) = self.organizations.split_at(root.unwrap_or_default());
+        let (root, others) = others.split_at(usize::from(root.is_some()));
+        let rows = || root.iter().chain(before).chain(others);
+        let mut organizations = Kind::of(ids, rows().map(|row| row.id))?;
         let mut groups = Kind::of(ids, self.groups.iter().map(|row| row.id))?;
         let mut principals = Kind::of(ids, self.principals.iter().map(|(id, _)| *id))?;
         let mut numbered = Numbered { grants: reader.grants.clone(), ..Numbered::default() };
@@ -51,10 +52,11 @@ impl Body<'_> {
             let lineage = lineage.iter().map(|id| organizations.number(*id)).collect::<Result<_, _>>()?;
             numbered.lineages.push(lineage);
         }
-        numbered.above = first.iter().map(|row| size(row.lineage)).collect();
+        numbered.above = rows().map(|row| size(row.lineage)).collect();
         if !self.members.is_whole() || !self.links.is_whole() {
             return Err(SnapshotError::Unreadable);
         }
+        numbered.members.reserve(self.members.len());
         for (place, rows) in self.members.iter() {
             let place = organizations.number(place)?;
             for row in rows {
@@ -68,6 +70,7 @@ impl Body<'_> {
                 numbered.participants.push((principals.number(*who)?, group));
             }
         }
+        numbered.links.reserve(self.links.len());
         for (group, rows) in self.links.iter() {
             let group = groups.number(group)?;
             for row in rows {

@@ -90,7 +90,7 @@ pub(super) struct Reader {
     templates: Vec<Organization>,
     pub(super) grants: Vec<Arc<[Grant]>>,
     gives: Vec<BTreeSet<Privilege>>,
-    terms: Vec<(OrganizationId, LinkTerms)>,
+    terms: Vec<(OrganizationId, Arc<LinkTerms>)>,
 }
 
 fn common<T: DeserializeOwned>(all: &[&str]) -> Result<Vec<T>, SnapshotError> {

@@ -95,6 +95,47 @@ fn a_snapshot_of_another_tree_or_version_is_refused() {
     }
 }
 
+/// Links and members of what is not there, between those of what is.
+// spec: ERR-3
+#[test]
+fn a_snapshot_of_what_makes_no_sense_holds_all_of_it() {
+    let mut world = World::new();
+    let contoso = world.child(2, root(), "Contoso");
+    world.team(50, root(), "Team", &["backups.view"]);
+    let numbers = 40..60_u128;
+    let linked = |number| LinkEvent::Linked {
+        link: link(number),
+        source: root(),
+        group: group(number),
+        target: contoso,
+        terms: LinkTerms::subtree(),
+        present: [contoso].into(),
+    };
+    let joined = |number| GroupEvent::MemberAdded {
+        organization: root(),
+        group: group(50),
+        participant: Participant::Principal(principal(number)),
+        self_granted: false,
+    };
+    let member = |number| MemberEvent::Added { organization: organization(number), principal: principal(number) };
+    let links: Vec<Event> = numbers.clone().map(|number| linked(number).into()).collect();
+    let others = numbers.clone().flat_map(|number| [Event::from(joined(number)), member(number).into()]);
+    let advance = |tree: &mut OrganizationTree, events| {
+        let version = tree.version().next();
+        tree.advance(&Recorded { version, events, ..world.log[0].recorded.clone() }).unwrap();
+        assert!(!tree.examine(noon()).contains(&Violation::Index));
+    };
+    let mut tree = world.tree.clone();
+    advance(&mut tree, links.into_iter().chain(others).collect());
+    let mut loaded = load(&world, &tree.snapshot().unwrap()).unwrap();
+    assert!(loaded == tree);
+    for number in numbers {
+        let ended = LinkEvent::Ended { link: link(number), source: root(), target: contoso };
+        let left = MemberEvent::Removed { organization: organization(number), principal: principal(number) };
+        advance(&mut loaded, vec![ended.into(), left.into()]);
+    }
+}
+
 /// What a tree was never told otherwise follows the rules, so a replay under new ones is right
 /// and a snapshot from before is not.
 #[test]

@@ -1,6 +1,7 @@
 //! The index made at once from the state: edges are put beside the others of their row, so that
 //! each row is written once, and each table has its size from the start.
 
+use super::buckets::Buckets;
 use super::numbered::{Membership, Numbered, organizations};
 use super::organization::OrganizationRow;
 use super::principal::{Edge, PrincipalRow};
@@ -39,7 +40,9 @@ impl DenseIndex {
             ends.push((link.id, (*group, *target)));
             (*target, LinkBond { group: *group, here, below })
         });
-        let bonds = Rows::of(numbered.organizations.len(), bonds.collect());
+        let mut bonds = Buckets::of(numbered.organizations.len(), &bonds.collect::<Vec<_>>());
+        // The links of a group that is not there may come before those of others.
+        bonds.iter_mut().for_each(|bonds| bonds.sort_unstable_by_key(|bond| bond.group));
         let inactive = organizations(tree).map(|organization| !organization.is_itself_active());
         let mut there = inactive.zip(&numbered.above);
         let row = |((number, id), bonds): ((u32, &OrganizationId), &[LinkBond])| {
@@ -74,7 +77,7 @@ impl DenseIndex {
             edges.push((*who, Edge::Held(*place, holding)));
         }
         edges.extend(numbered.participants.iter().map(|(who, group)| (*who, Edge::In(*group))));
-        let mut edges = Rows::of(numbered.principals.len(), edges);
+        let mut edges = Buckets::of(numbered.principals.len(), &edges);
         let known = tree.principals.values().map(|principal| *principal != Principal::Erased);
         let all = numbered.principals.iter().zip(known.chain(std::iter::repeat(false))).zip(edges.iter_mut());
         let row = |((id, known), edges): ((&PrincipalId, bool), &mut [Edge])| {
@@ -89,75 +92,10 @@ impl DenseIndex {
     }
 }
 
-/// What belongs to each of so many rows, in the order in which it came.
-struct Rows<T> {
-    all: Vec<T>,
-    /// Where what belongs to a row ends, and that of the next begins.
-    ends: Vec<usize>,
-}
-
-impl<T: Copy> Rows<T> {
-    /// Of what belongs to the row of a number; all numbers are below `rows`.
-    fn of(rows: usize, items: Vec<(u32, T)>) -> Self {
-        let place = |row: &u32| usize::try_from(*row).unwrap_or(usize::MAX);
-        let mut ends = vec![0_usize; rows];
-        for (row, _) in &items {
-            ends.get_mut(place(row)).into_iter().for_each(|count| *count = count.saturating_add(1));
-        }
-        // First where each row begins, then where it is filled up to.
-        let mut begin = 0_usize;
-        for end in &mut ends {
-            begin = begin.saturating_add(std::mem::replace(end, begin));
-        }
-        let mut all: Vec<T> = items.iter().map(|(_, item)| *item).collect();
-        for (row, item) in &items {
-            let Some(end) = ends.get_mut(place(row)) else { continue };
-            all.get_mut(*end).into_iter().for_each(|place| *place = *item);
-            *end = end.saturating_add(1);
-        }
-        Self { all, ends }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[T]> {
-        let mut begin = 0_usize;
-        self.ends.iter().map(move |end| self.all.get(std::mem::replace(&mut begin, *end)..*end).unwrap_or_default())
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
-        let (mut rest, mut begin) = (self.all.as_mut_slice(), 0_usize);
-        self.ends.iter().map(move |end| {
-            let len = end.saturating_sub(std::mem::replace(&mut begin, *end));
-            rest.split_off_mut(..len).unwrap_or_default()
-        })
-    }
-}
-
 /// What a link says of its target.
 #[derive(Clone, Copy)]
 struct LinkBond {
     group: u32,
     here: Way,
     below: Option<Bond>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Against a vector for each row: none, few and many, of which some have nothing.
-    #[test]
-    fn rows_give_each_row_what_belongs_to_it_in_order() {
-        for (rows, items) in [(0, 0), (1, 0), (1, 5), (300, 200), (300, 20_000)] {
-            let (mut expected, mut all, mut draw) = (vec![Vec::new(); rows], Vec::new(), 7_u32);
-            for item in 0..items {
-                draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let row = usize::try_from(draw >> 8).unwrap() % rows;
-                expected[row].push(item);
-                all.push((u32::try_from(row).unwrap(), item));
-            }
-            let mut found = Rows::of(rows, all);
-            assert!(found.iter().eq(expected.iter().map(Vec::as_slice)));
-            assert!(found.iter_mut().map(|row| &*row).eq(expected.iter().map(Vec::as_slice)));
-        }
-    }
 }

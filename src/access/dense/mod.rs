@@ -6,6 +6,7 @@
 //! derived from the state by the methods here alone, and never stored.
 
 mod branch;
+pub(crate) mod buckets;
 mod check;
 mod derive;
 pub(crate) mod numbered;

@@ -101,7 +101,7 @@ impl Numbered {
 
 /// All organizations in the order of their numbers: the root has the first, as in a tree that
 /// grew, and the others follow by their identifiers.
-pub(super) fn organizations(tree: &OrganizationTree) -> impl Iterator<Item = &Organization> {
+pub(crate) fn organizations(tree: &OrganizationTree) -> impl Iterator<Item = &Organization> {
     let root = tree.organization(tree.root());
     let others = tree.organizations().filter(|organization| organization.id() != tree.root());
     root.into_iter().chain(others)

@@ -8,6 +8,8 @@ use foldhash::fast::FixedState;
 use uuid::Uuid;
 
 use super::branch::Branch;
+use super::buckets::Buckets;
+use super::numbered::next;
 use super::paged::Paged;
 
 /// An identifier in two words, as it is hashed and compared.
@@ -200,12 +202,12 @@ impl<R: Row> Trie<R> {
 impl<R: Row> FromIterator<R> for Trie<R> {
     fn from_iter<I: IntoIterator<Item = R>>(rows: I) -> Self {
         let rows: Vec<R> = rows.into_iter().collect();
-        let mut order: Vec<(u64, &R)> = rows.iter().map(|row| (row.key().hash().reverse_bits(), row)).collect();
-        if !Node::<R>::is_one_table(&order) {
-            // Those that share a table, and all tables of a branch, come one after the other.
-            order.sort_unstable_by_key(|(hash, _)| *hash);
+        if Node::<R>::is_one_table(rows.len()) {
+            let hashed = |row: R| (row.key().hash(), row);
+            return Self { root: Node::filled(rows.len(), rows.into_iter().map(hashed)) };
         }
-        Self { root: Node::of(&order, 0) }
+        let hashed: Vec<(u64, &R)> = rows.iter().map(|row| (row.key().hash(), row)).collect();
+        Self { root: Node::of(&hashed, 0) }
     }
 }
 
@@ -213,34 +215,37 @@ impl<R: Row> Node<R> {
     /// How many rows a table has at most.
     const MOST: usize = 1 << (TABLE / size_of::<R>()).ilog2();
 
-    fn is_one_table(rows: &[(u64, &R)]) -> bool {
-        has_room(rows.len().saturating_sub(1), Self::MOST)
+    const fn is_one_table(rows: usize) -> bool {
+        has_room(rows.saturating_sub(1), Self::MOST)
     }
 
-    /// A node of these rows, which come in the order of their branches.
+    /// A node of these rows, which come with their hashes.
     fn of(rows: &[(u64, &R)], depth: u32) -> Self {
-        if !Self::is_one_table(rows) && depth <= DEEPEST {
-            let child_of = |(hash, _): &(u64, &R)| child(hash.reverse_bits() >> depth);
-            let mut children = Self::empty_ones();
-            for rows in rows.chunk_by(|one, other| child_of(one) == child_of(other)) {
-                if let Some(place) = rows.first().and_then(|row| children.get_mut(child_of(row))) {
-                    *place = Self::of(rows, depth.saturating_add(BITS));
-                }
-            }
-            return Branch::node(children);
+        if Self::is_one_table(rows.len()) || depth > DEEPEST {
+            return Self::filled(rows.len(), rows.iter().map(|(hash, row)| (*hash, (*row).clone())));
         }
-        let (mut size, others) = (2_usize, rows.len().saturating_sub(1));
+        let below: Vec<_> = rows.iter().map(|row| (next(child(row.0 >> depth)), *row)).collect();
+        let (below, mut children) = (Buckets::of(CHILDREN, &below), Self::empty_ones());
+        for (child, rows) in children.iter_mut().zip(below.iter()).filter(|(_, rows)| !rows.is_empty()) {
+            *child = Self::of(rows, depth.saturating_add(BITS));
+        }
+        Branch::node(children)
+    }
+
+    /// A table of so many rows with their hashes, of which no two have the same identifier.
+    fn filled(count: usize, all: impl Iterator<Item = (u64, R)>) -> Self {
+        let (mut size, others) = (2_usize, count.saturating_sub(1));
         while !has_room(others, size) {
             size = size.saturating_mul(2);
         }
-        Self::table(size, rows.iter().map(|(hash, row)| ((*row).clone(), hash.reverse_bits())))
+        Self::table(size, all)
     }
 
     /// A table of this size with these rows and their hashes, for which it has room.
-    fn table(size: usize, all: impl Iterator<Item = (R, u64)>) -> Self {
+    fn table(size: usize, all: impl Iterator<Item = (u64, R)>) -> Self {
         let mut rows: Arc<[R]> = std::iter::repeat_with(R::default).take(size).collect();
         let table = Arc::make_mut(&mut rows);
-        all.for_each(|(row, hash)| put(table, row, hash));
+        all.for_each(|(hash, row)| put(table, row, hash));
         Self::Table(rows)
     }
 
@@ -276,13 +281,13 @@ impl<R: Row> Node<R> {
             Self::Table(rows) if is_roomy(rows, hash) => put(Arc::make_mut(rows), row, hash),
             Self::Table(rows) => {
                 let old = rows.clone();
-                let hashed = |row: &R| (row.clone(), row.key().hash());
-                let all = old.iter().filter(|row| !row.key().is_nil()).map(hashed).chain([(row, hash)]);
+                let hashed = |row: &R| (row.key().hash(), row.clone());
+                let all = old.iter().filter(|row| !row.key().is_nil()).map(hashed).chain([(hash, row)]);
                 if old.len() < Self::MOST || depth > DEEPEST {
                     *self = Self::table(old.len().saturating_mul(2), all);
                 } else {
                     *self = Branch::node(Self::empty_ones());
-                    all.for_each(|(row, hash)| self.insert(row, hash, depth));
+                    all.for_each(|(hash, row)| self.insert(row, hash, depth));
                 }
             }
         }
