@@ -136,6 +136,30 @@ fn a_snapshot_of_what_makes_no_sense_holds_all_of_it() {
     }
 }
 
+/// The index numbers the root first, wherever it is in a snapshot.
+#[test]
+fn a_root_may_have_any_identifier() {
+    let top = organization(500);
+    let mut world = World::of(OrganizationTree::empty(top, World::new().tree.domain().clone()), noon());
+    let person = Person::named(name("Ada"));
+    world.operate(&FoundTree { root: top, name: name("Fabrikam"), owner: ada(), person, secret: secret() }).unwrap();
+    world.subscribe("Enterprise", Window::ALWAYS);
+    let (contoso, above) = (world.child(2, top, "Contoso"), world.child(900, top, "Above"));
+    let sales = world.child(3, contoso, "Sales");
+    let bob = world.user(2, "Bob", &[contoso]);
+    let team = world.team(1, top, "Team", &["backups.view"]);
+    world.ada(&AddGroupMember { organization: top, group: team, participant: Participant::Principal(bob) }).unwrap();
+    world.link(1, team, above, LinkTerms::target());
+    let loaded = load(&world, &world.tree.snapshot().unwrap()).unwrap();
+    assert!(loaded == world.tree && loaded.examine(noon()).is_empty());
+    for place in [top, contoso, above, sales] {
+        for who in [ada(), bob] {
+            let allows = |tree: &OrganizationTree| tree.access().allows(who, place, &claim("backups.view"), noon());
+            assert_eq!(allows(&loaded), allows(&world.tree), "{who} in {place}");
+        }
+    }
+}
+
 /// What a tree was never told otherwise follows the rules, so a replay under new ones is right
 /// and a snapshot from before is not.
 #[test]
