@@ -3,7 +3,7 @@
 //! It stores edges, not their product; those that a check joins are in the dense index. The tree
 //! changes its state only through the methods here, so that state and index cannot come apart;
 //! [`Index::derive`] builds the same from the state alone, for the examination and the tests
-//! (AUD-5), and for a tree that is loaded from a snapshot.
+//! (AUD-5), and for a tree that is loaded from a snapshot, which has the numbers of what is in it.
 
 mod derive;
 mod ends;
