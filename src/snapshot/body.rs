@@ -90,6 +90,11 @@ impl<R> Runs<R> {
         self.heads.iter().map(move |(head, count)| (*head, rest.split_off(..size(*count)).unwrap_or_default()))
     }
 
+    /// Each row, with the number that it is below.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (Number, &R)> {
+        self.iter().flat_map(|(head, rows)| rows.iter().map(move |row| (head, row)))
+    }
+
     /// Whether every row is below something, and nothing has rows that are not there.
     pub(super) fn is_whole(&self) -> bool {
         let counts = self.heads.iter().map(|(_, count)| size(*count));

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::SnapshotError;
 use super::body::{Body, Number, size};
 use super::read::{Ids, Reader};
-use crate::access::dense::numbered::{Membership, Numbered, next};
-use crate::access::dense::row::NONE;
+use crate::access::dense::numbered::{Membership, Numbered};
+use crate::access::dense::row::{NONE, next};
 use crate::id::{InvalidId, OrganizationId};
 
 /// What of one kind there is in a body, or is referred to.

@@ -249,8 +249,7 @@ impl Reader {
     }
 
     fn members(&self, members: &Runs<MemberRow>) -> Result<Members, SnapshotError> {
-        let members = members.iter().flat_map(|(place, rows)| rows.iter().map(move |row| (place, row)));
-        rows(members, |(place, row)| {
+        rows(members.rows(), |(place, row)| {
             let (since, grants) = (*numbered(&self.instants, row.since)?, numbered(&self.grants, row.grants)?.clone());
             let member = Member { since, suspended: row.suspended, grants };
             Ok(((self.ids.id(place)?, self.ids.id(row.principal)?), member))
@@ -275,8 +274,7 @@ impl Reader {
     }
 
     fn links(&self, links: &Runs<LinkRow>) -> Result<Links, SnapshotError> {
-        let links = links.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (group, row)));
-        rows(links, |(group, row)| {
+        rows(links.rows(), |(group, row)| {
             let (group, target) = (self.ids.id(group)?, self.ids.id(row.target)?);
             let (source, terms) = numbered(&self.terms, row.terms)?.clone();
             let (present, opted_out) = match &row.reached {

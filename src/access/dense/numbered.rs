@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use indexmap::{IndexMap, IndexSet};
 use smallvec::SmallVec;
 
+use super::row::next;
 use crate::grant::Grant;
 use crate::id::{GroupId, OrganizationId, PrincipalId};
 use crate::member::Member;
@@ -40,11 +41,6 @@ pub(crate) struct Membership {
     pub(crate) who: u32,
     pub(crate) grants: usize,
     pub(crate) suspended: bool,
-}
-
-/// The number of something that comes after so many others.
-pub(crate) fn next(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What is met, in that order, each once.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::row::count_of;
+
 const BITS: u32 = 7;
 const WIDTH: usize = 1 << BITS;
 
@@ -142,7 +144,7 @@ impl<T> FromIterator<T> for Paged<T> {
         let mut level = Vec::new();
         while rows.peek().is_some() {
             let page: Arc<[T]> = rows.by_ref().take(WIDTH).collect();
-            len = len.saturating_add(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            len = len.saturating_add(count_of(&page));
             level.push(Pages::Page(page));
         }
         let mut shift = BITS;

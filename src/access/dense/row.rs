@@ -124,7 +124,12 @@ pub(super) fn pairs_of(words: &[u32], pairs: u32) -> (&Pairs<u32>, &[u32]) {
 
 /// How long a list is, as a word of it.
 pub(super) fn count_of<T>(list: &[T]) -> u32 {
-    u32::try_from(list.len()).unwrap_or(u32::MAX)
+    next(list.len())
+}
+
+/// The number of something that comes after so many others.
+pub(crate) fn next(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The lists of rows that have more than fits into them.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::branch::Branch;
 use super::buckets::Buckets;
-use super::numbered::next;
 use super::paged::Paged;
+use super::row::next;
 
 /// An identifier in two words, as it is hashed and compared.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialOrd, Ord)]
