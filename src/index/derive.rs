@@ -49,10 +49,13 @@ impl Index {
 fn children(tree: &OrganizationTree, numbered: &Numbered) -> OrdSet<(OrganizationId, OrganizationId)> {
     let parent = |lineage: &usize| numbered.lineages.get(*lineage)?.last().copied();
     let parents = organizations(tree).zip(&numbered.above);
-    let below: Vec<_> = parents.filter_map(|(below, lineage)| Some((parent(lineage)?, below.id()))).collect();
+    let mut below = Vec::with_capacity(numbered.above.len());
+    below.extend(parents.filter_map(|(below, lineage)| Some((parent(lineage)?, below.id()))));
+    let mut children = Vec::with_capacity(below.len());
     let below = Buckets::of(numbered.organizations.len(), &below);
     let parents = numbered.organizations.iter().zip(below.iter());
-    sorted(parents.flat_map(|(parent, below)| below.iter().map(|below| (*parent, *below))))
+    children.extend(parents.flat_map(|(parent, below)| below.iter().map(|below| (*parent, *below))));
+    sorted(children.into_iter())
 }
 
 /// What lives in each organization, or is shared with it.

@@ -14,6 +14,8 @@ pub(crate) struct Iter<'a, K, V> {
     /// Of each branch on the way.
     nodes: SmallVec<[Rest<'a, K, Node<K, V>>; 8]>,
     entries: Rest<'a, K, V>,
+    /// How many entries are still to come at least.
+    least: usize,
 }
 
 fn rest<K, T>(entries: &Entries<K, T>, from: usize) -> Rest<'_, K, T> {
@@ -21,8 +23,9 @@ fn rest<K, T>(entries: &Entries<K, T>, from: usize) -> Rest<'_, K, T> {
 }
 
 impl<'a, K, V> Iter<'a, K, V> {
-    pub(super) fn all(root: &'a Node<K, V>) -> Self {
-        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter() };
+    /// All of a node that has so many.
+    pub(super) fn all(root: &'a Node<K, V>, len: usize) -> Self {
+        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter(), least: len };
         iter.enter(root);
         iter
     }
@@ -32,7 +35,7 @@ impl<'a, K, V> Iter<'a, K, V> {
     where
         K: Ord,
     {
-        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter() };
+        let mut iter = Self { nodes: SmallVec::new(), entries: [].iter(), least: 0 };
         let mut node = root;
         loop {
             match node {
@@ -78,6 +81,7 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((key, value)) = self.entries.next() {
+                self.least = self.least.saturating_sub(1);
                 return Some((key, value));
             }
             match self.nodes.last_mut()?.next() {
@@ -85,5 +89,10 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
                 None => drop(self.nodes.pop()),
             }
         }
+    }
+
+    /// So that what is made of all has its size from the start.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.least, None)
     }
 }

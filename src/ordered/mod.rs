@@ -83,7 +83,7 @@ impl<K, V> OrdMap<K, V> {
     }
 
     pub(crate) fn iter(&self) -> Iter<'_, K, V> {
-        Iter::all(&self.root)
+        Iter::all(&self.root, self.len)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {

@@ -56,6 +56,11 @@ fn check(map: &OrdMap<u16, u8>, model: &BTreeMap<u16, u8>) {
     sound(&map.root, None, None, true);
     assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
     assert!(map.iter().eq(model.iter()));
+    let mut iter = map.iter();
+    for left in (0..=model.len()).rev() {
+        assert_eq!(iter.size_hint().0, left);
+        iter.next();
+    }
     for key in [0, 1, 20, 39, 40, 500, 1_999, 2_000] {
         assert_eq!(map.get(&key), model.get(&key));
         assert!(map.range(key..).eq(model.range(key..)));

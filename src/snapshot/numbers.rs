@@ -19,7 +19,7 @@ struct Kind<'i, I> {
 
 impl<'i, I: TryFrom<Uuid, Error = InvalidId>> Kind<'i, I> {
     fn of(ids: &'i Ids, there: impl Iterator<Item = Number>) -> Result<Self, SnapshotError> {
-        let mut kind = Self { ids, numbers: vec![NONE; ids.len()], met: Vec::new() };
+        let mut kind = Self { ids, numbers: vec![NONE; ids.len()], met: Vec::with_capacity(there.size_hint().0) };
         for id in there {
             kind.number(id)?;
         }
@@ -64,6 +64,7 @@ impl Body<'_> {
                 numbered.members.push(Membership { place, who, grants, suspended: row.suspended });
             }
         }
+        numbered.participants.reserve(self.groups.iter().map(|row| row.principals.len()).sum());
         for row in &self.groups {
             let group = groups.number(row.id)?;
             for who in &row.principals {

@@ -87,7 +87,8 @@ impl DenseIndex {
             row.set_all(&mut self.lists, edges);
             (known || !edges.is_empty()).then_some(row)
         };
-        let rows: Vec<PrincipalRow> = all.filter_map(row).collect();
+        let mut rows = Vec::with_capacity(numbered.principals.len());
+        rows.extend(all.filter_map(row));
         self.front.principals = rows.into_iter().collect();
     }
 }
