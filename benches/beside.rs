@@ -24,8 +24,10 @@ use bailiwick::{
 };
 use world::{Ask, Logs, Shape, World, now};
 
-/// How long each part is measured.
-const LONG: Duration = Duration::from_secs(3);
+/// How long each turn takes.
+const TURN: Duration = Duration::from_millis(500);
+/// How often a reader is measured alone, and then beside a writer: a host is not as fast all the time.
+const TURNS: u32 = 10;
 /// How long a commit takes.
 const COMMIT: Duration = Duration::from_millis(5);
 /// How many writes the slowest is sought among.
@@ -58,15 +60,15 @@ fn read(reader: &mut Reader<'_>, world: &World, asks: &[Ask], stop: &AtomicBool)
     checks as f64 / start.elapsed().as_secs_f64() / 1e6
 }
 
-/// One reader alone, then beside a writer that commits without pause.
+/// One reader by turns alone and beside a writer that commits without pause.
 fn beside(world: &World, pause: Duration) {
     let directory = Directory::new(Logs::of(world, pause), world.domain.clone());
     for estate in &world.estates {
         pollster::block_on(directory.tree(estate.top())).unwrap();
     }
-    let asks = world.hot(300);
+    let (asks, commits) = (world.hot(300), AtomicUsize::new(0));
     let measured = |write: bool| {
-        let (stop, commits) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let reader = scope.spawn(|| read(&mut directory.reader(), world, &asks, &stop));
             if write {
@@ -76,15 +78,19 @@ fn beside(world: &World, pause: Duration) {
                     }
                 });
             }
-            thread::sleep(LONG);
+            thread::sleep(TURN);
             stop.store(true, Ordering::Relaxed);
-            (reader.join().unwrap(), commits.load(Ordering::Relaxed))
+            reader.join().unwrap()
         })
     };
-    let ((alone, _), (beside, commits)) = (measured(false), measured(true));
+    let (mut alone, mut beside) = (0.0, 0.0);
+    for _ in 0..TURNS {
+        alone += measured(false) / f64::from(TURNS);
+        beside += measured(true) / f64::from(TURNS);
+    }
+    let commits = commits.load(Ordering::Relaxed) as f64 / (TURN * TURNS).as_secs_f64();
     println!(
-        "commits of {pause:?}: {alone:.1} million checks a second alone, {beside:.1} beside {:.0} commits a second: {:.2}",
-        commits as f64 / LONG.as_secs_f64(),
+        "commits of {pause:?}: {alone:.1} million checks a second alone, {beside:.1} beside {commits:.0} commits a second: {:.2}",
         beside / alone
     );
 }
