@@ -20,7 +20,7 @@ use crate::group::GroupEvent;
 use crate::id::{GroupId, LinkId, OrganizationId, PrincipalId};
 use crate::participant::Participant;
 use crate::project::unassign_group;
-use crate::reach::{LinkGives, LinkTerms, Present};
+use crate::reach::{LinkGives, LinkTerms, Present, Terms};
 use crate::refusal::{Precondition, list, rule_errors};
 use crate::role::Privilege;
 use crate::subscription::Feature;
@@ -35,8 +35,7 @@ pub struct Link {
     pub(crate) source: OrganizationId,
     pub(crate) group: GroupId,
     pub(crate) target: OrganizationId,
-    /// Links of a loaded tree share what is the same.
-    pub(crate) terms: Arc<LinkTerms>,
+    pub(crate) terms: Terms,
     /// What was in reach when the terms were set; all that is reached, unless `future`.
     pub(crate) present: Present,
     pub(crate) opted_out: BTreeSet<OrganizationId>,

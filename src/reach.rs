@@ -3,6 +3,8 @@
 //! Rules: GRP-2, GRP-5, GRP-8, MEM-8.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -87,7 +89,7 @@ pub enum Reach {
 /// assert_eq!(all_but_one.reach, Reach::Subtree);
 /// # Ok::<(), bailiwick::InvalidId>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkTerms {
     /// What it gives.
@@ -109,6 +111,48 @@ pub struct LinkTerms {
     /// When it counts.
     #[serde(default)]
     pub window: Window,
+}
+
+/// What nearly all links have.
+static PLAIN: LinkTerms = LinkTerms {
+    gives: LinkGives::Inherit,
+    makes_owners: false,
+    reach: Reach::Target,
+    future: false,
+    exclusions: BTreeSet::new(),
+    window: Window::ALWAYS,
+};
+
+impl Default for LinkTerms {
+    fn default() -> Self {
+        PLAIN.clone()
+    }
+}
+
+/// The terms of a link as they are kept: plain ones take no room, and links of a loaded tree share
+/// others that are the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "LinkTerms", into = "LinkTerms")]
+pub(crate) struct Terms(Option<Arc<LinkTerms>>);
+
+impl From<LinkTerms> for Terms {
+    fn from(terms: LinkTerms) -> Self {
+        Self((terms != PLAIN).then(|| terms.into()))
+    }
+}
+
+impl From<Terms> for LinkTerms {
+    fn from(terms: Terms) -> Self {
+        terms.0.map_or_else(Self::default, Arc::unwrap_or_clone)
+    }
+}
+
+impl Deref for Terms {
+    type Target = LinkTerms;
+
+    fn deref(&self) -> &LinkTerms {
+        self.0.as_deref().unwrap_or(&PLAIN)
+    }
 }
 
 impl LinkTerms {
@@ -292,5 +336,21 @@ impl OrganizationTree {
             near && link.terms.future && !link.terms.window.is_over(at) && !self.is_excluded(&link.terms, parent)
         };
         self.path(parent).flat_map(|target| self.links_in(target)).filter(reaches).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_kept_only_where_they_are_not_plain() {
+        for (terms, plain) in [(LinkTerms::target(), true), (LinkTerms::subtree(), false)] {
+            let kept = Terms::from(terms.clone());
+            assert_eq!((kept.0.is_none(), &*kept), (plain, &terms));
+            let text = serde_json::to_string(&kept).unwrap();
+            assert_eq!(text, serde_json::to_string(&terms).unwrap());
+            assert_eq!(serde_json::from_str::<Terms>(&text).unwrap(), kept);
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::organization::{Organization, Profile};
 use crate::participant::Participant;
 use crate::person::{Record, RecordKey};
 use crate::principal::Principal;
-use crate::reach::LinkTerms;
+use crate::reach::Terms;
 use crate::role::Privilege;
 use crate::settings::TreeSettings;
 use crate::time::{Timestamp, Window};
@@ -90,7 +90,7 @@ pub(super) struct Reader {
     templates: Vec<Organization>,
     pub(super) grants: Vec<Arc<[Grant]>>,
     gives: Vec<BTreeSet<Privilege>>,
-    terms: Vec<(OrganizationId, Arc<LinkTerms>)>,
+    terms: Vec<(OrganizationId, Terms)>,
 }
 
 fn common<T: DeserializeOwned>(all: &[&str]) -> Result<Vec<T>, SnapshotError> {
