@@ -113,7 +113,7 @@ pub struct LinkTerms {
     pub window: Window,
 }
 
-/// What nearly all links have.
+/// The default, which nearly all links have.
 static PLAIN: LinkTerms = LinkTerms {
     gives: LinkGives::Inherit,
     makes_owners: false,
